@@ -1,0 +1,31 @@
+//! The words of the house: typed ids, records, states, the error table and the ports.
+//!
+//! Owns what every other room talks in. Must not know: any I/O, the clock, randomness,
+//! or how a port is implemented.
+
+pub mod act;
+pub mod agent;
+pub mod caller;
+pub mod decision;
+pub mod error;
+pub mod freeze;
+pub mod id;
+pub mod key;
+pub mod ledger;
+pub mod life;
+pub mod manifest;
+pub mod operation;
+pub mod outcome;
+pub mod port;
+pub mod record;
+pub mod tenant;
+pub mod time;
+
+pub use act::Act;
+pub use caller::{Caller, Principal, Role};
+pub use decision::{Decision, ReasonClass};
+pub use error::{Category, Code, Fault};
+pub use id::{AgentName, CorrelationId, DecisionId, EndpointName, KeyId, TenantId};
+pub use operation::Operation;
+pub use outcome::Outcome;
+pub use time::Timestamp;

@@ -1,0 +1,220 @@
+//! The table of API operations: one row says name, method, path, what it acts on, how strong
+//! a role it needs and whether a freeze stops it. Router, authorization, OpenAPI, ledger and
+//! metrics all read this table, so an operation that is not here cannot be served.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How strong a role an operation needs: the groups of actions that roles are permitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionGroup {
+    /// Looking.
+    Read,
+    /// Working: invoke, simulate, approve.
+    Operate,
+    /// Changing what the tenant has.
+    Administer,
+    /// Managing tenants.
+    Platform,
+}
+
+impl ActionGroup {
+    /// Every group, weakest first.
+    pub const ALL: [Self; 4] = [Self::Read, Self::Operate, Self::Administer, Self::Platform];
+
+    /// The group as it is written in policies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Operate => "operate",
+            Self::Administer => "administer",
+            Self::Platform => "platform",
+        }
+    }
+}
+
+/// What an operation does to the world, which decides what a freeze does to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Nothing; a freeze lets it pass and it is counted, not recorded.
+    Read,
+    /// It changes state; a freeze stops it and it is recorded.
+    Change,
+    /// It is the kill switch itself; recorded, never stopped by a freeze of the tenant.
+    Control,
+}
+
+/// What kind of thing an operation acts on: the resource type in policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResourceKind {
+    /// The caller's tenant itself: collections and everything that has no name of its own.
+    Tenant,
+    /// An agent, by the path's `name`.
+    Agent,
+    /// An API key, by the path's `key_id`.
+    Key,
+}
+
+impl ResourceKind {
+    /// The type as it is written in policies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "Tenant",
+            Self::Agent => "Agent",
+            Self::Key => "Key",
+        }
+    }
+
+    /// The path parameter that names the resource, if it has a name of its own.
+    pub const fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Tenant => None,
+            Self::Agent => Some("name"),
+            Self::Key => Some("key_id"),
+        }
+    }
+}
+
+/// HTTP methods the API uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// Read.
+    Get,
+    /// Create or act.
+    Post,
+    /// Set.
+    Put,
+    /// Remove.
+    Delete,
+}
+
+impl Method {
+    /// The method as it is written in a request.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+macro_rules! operations {
+    ($($variant:ident $name:literal $method:ident $path:literal $group:ident $effect:ident $resource:ident $summary:literal;)*) => {
+        /// Every operation of the API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum Operation {
+            $(#[doc = $summary] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Operation {
+            /// All operations, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name in policies, ledger, metrics and OpenAPI.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// The HTTP method.
+            pub const fn method(self) -> Method {
+                match self { $(Self::$variant => Method::$method),* }
+            }
+
+            /// The path below `/api/v1`.
+            pub const fn path(self) -> &'static str {
+                match self { $(Self::$variant => $path),* }
+            }
+
+            /// How strong a role it needs.
+            pub const fn group(self) -> ActionGroup {
+                match self { $(Self::$variant => ActionGroup::$group),* }
+            }
+
+            /// What it does to the world.
+            pub const fn effect(self) -> Effect {
+                match self { $(Self::$variant => Effect::$effect),* }
+            }
+
+            /// What it acts on.
+            pub const fn resource(self) -> ResourceKind {
+                match self { $(Self::$variant => ResourceKind::$resource),* }
+            }
+
+            /// One sentence for people.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => $summary),* }
+            }
+        }
+    };
+}
+
+operations! {
+    AgentList "agent_list" Get "/agents" Read Read Tenant "List the agents.";
+    AgentDeploy "agent_deploy" Post "/agents" Operate Change Tenant "Deploy a new version of an agent from its manifest, with or without a bundle.";
+    AgentView "agent_view" Get "/agents/{name}" Read Read Agent "Show an agent.";
+    AgentDelete "agent_delete" Delete "/agents/{name}" Administer Change Agent "Delete an agent and its endpoints.";
+    VersionList "version_list" Get "/agents/{name}/versions" Read Read Agent "List the versions of an agent, newest first.";
+    VersionView "version_view" Get "/agents/{name}/versions/{version}" Read Read Agent "Show a version with its manifest and grants.";
+    VersionApprove "version_approve" Post "/agents/{name}/versions/{version}/approve" Administer Change Agent "Approve the grants that a version asks for.";
+    EndpointList "endpoint_list" Get "/agents/{name}/endpoints" Read Read Agent "List the endpoints of an agent.";
+    EndpointView "endpoint_view" Get "/agents/{name}/endpoints/{endpoint}" Read Read Agent "Show an endpoint.";
+    EndpointSet "endpoint_set" Put "/agents/{name}/endpoints/{endpoint}" Administer Change Agent "Point an endpoint to a version.";
+    EndpointDelete "endpoint_delete" Delete "/agents/{name}/endpoints/{endpoint}" Administer Change Agent "Delete an endpoint.";
+    KeyList "key_list" Get "/keys" Administer Read Tenant "List the API keys, without their secrets.";
+    KeyCreate "key_create" Post "/keys" Administer Change Tenant "Create an API key; its secret is shown once.";
+    KeyRevoke "key_revoke" Delete "/keys/{key_id}" Administer Change Key "Revoke an API key at once.";
+    TenantList "tenant_list" Get "/tenants" Platform Read Tenant "List the tenants.";
+    TenantCreate "tenant_create" Post "/tenants" Platform Change Tenant "Create a tenant.";
+    TenantDelete "tenant_delete" Delete "/tenants/{tenant}" Platform Change Tenant "Delete a tenant; its keys stop working at once, its ledger stays.";
+    PolicyList "policy_list" Get "/policies" Read Read Tenant "List the rules of the three policy sets.";
+    PolicyTest "policy_test" Post "/policies/test" Operate Read Tenant "Run test cases against the live policy or a draft.";
+    PolicyExplain "policy_explain" Post "/policies/explain" Operate Read Tenant "Say whether an act would be allowed, and why.";
+    LedgerCheckpoint "ledger_checkpoint" Get "/ledger/checkpoint" Read Read Tenant "Sign and show the head of the tenant's ledger.";
+    LedgerEntries "ledger_entries" Get "/ledger/entries" Read Read Tenant "Read ledger entries by position.";
+    LedgerProof "ledger_proof" Get "/ledger/proof" Read Read Tenant "Prove that an entry is in the ledger.";
+    LedgerConsistency "ledger_consistency" Get "/ledger/consistency" Read Read Tenant "Prove that a later ledger extends an earlier one.";
+    FreezeList "freeze_list" Get "/freeze" Read Read Tenant "List what is frozen.";
+    FreezeSet "freeze_set" Post "/freeze" Administer Control Tenant "Freeze everything, a tenant, an agent or a key.";
+    FreezeLift "freeze_lift" Post "/thaw" Administer Control Tenant "Lift a freeze.";
+}
+
+impl Operation {
+    /// The operation of that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|operation| operation.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_routes_are_unique() {
+        let mut names = std::collections::BTreeSet::new();
+        let mut routes = std::collections::BTreeSet::new();
+        for operation in Operation::ALL {
+            assert!(names.insert(operation.as_str()));
+            assert!(routes.insert((operation.method().as_str(), operation.path())));
+        }
+    }
+
+    #[test]
+    fn a_named_resource_has_its_parameter_in_the_path() {
+        for operation in Operation::ALL {
+            if let Some(parameter) = operation.resource().parameter() {
+                assert!(operation.path().contains(&format!("{{{parameter}}}")), "{operation:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_changes_state_is_never_a_get() {
+        for operation in Operation::ALL {
+            assert_eq!(operation.method() == Method::Get && operation.effect() != Effect::Read, false, "{operation:?}");
+        }
+    }
+}

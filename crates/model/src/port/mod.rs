@@ -1,0 +1,16 @@
+//! The ports: one trait per file, in plain domain types. Adapters implement them, domain
+//! rooms use them, and only `server` knows which adapter stands behind which port.
+
+mod clock;
+mod entropy;
+mod integrity;
+mod objects;
+mod store;
+mod tenant_keys;
+
+pub use clock::Clock;
+pub use entropy::{Entropy, EntropyError};
+pub use integrity::Integrity;
+pub use objects::{ObjectError, Objects};
+pub use store::{Store, StoreError, StoreResult};
+pub use tenant_keys::{TenantKeys, TenantSecrets};
