@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The remaining ports, one folder each. Must not know: the domain, or each other.
+
+pub mod objects;

@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The suites that every adapter of a port must pass, and the fakes that fail on purpose.
+//! Used by tests only. Must not know any adapter.
+#![expect(clippy::panic, reason = "a suite fails by panicking")]
+
+pub mod objects;
+pub mod store;

@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Govern: may this happen, and is anything frozen? The gate every act passes.
+//!
+//! Must not know HTTP, how policies are evaluated, or how anything is stored.
+
+mod ask;
+mod freeze;
+mod gate;
+mod policies;
+
+pub use freeze::Freezes;
+pub use gate::{Ask, Gate};
+pub use policies::Policies;

@@ -1,1 +1,144 @@
-//! Placeholder.
+//! The HTTP front: who are you, may you, how fast, well-formed?
+//!
+//! Owns routing, authentication, limits, the error envelope and OpenAPI. Must not know how
+//! anything is stored or decided: it asks the domain rooms and maps their answers.
+
+mod call;
+mod edge;
+mod health;
+mod idempotency;
+mod metrics;
+mod multipart;
+mod openapi;
+mod origin;
+mod page;
+mod rate;
+mod reply;
+mod route;
+mod routes;
+mod serve;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aegis_dispatch::{Freezes, Gate, Policies};
+use aegis_fleet::Fleet;
+use aegis_ledger::journal::Journal;
+use aegis_ledger::reader::LedgerReader;
+use aegis_model::port::{Clock, Entropy};
+use aegis_tenancy::Tenancy;
+use axum::Router;
+use tokio::sync::Semaphore;
+
+pub use metrics::Metrics;
+pub use openapi::openapi;
+pub use origin::Hosts;
+
+/// What the front may take in, and how fast.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest body of an ordinary request.
+    pub body_size_max_bytes: usize,
+    /// Largest body of a deployment with a bundle.
+    pub bundle_size_max_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout_ms: u64,
+    /// How long an answer may take.
+    pub answer_timeout_ms: u64,
+    /// Requests per second for each key.
+    pub key_rate_per_second: u32,
+    /// How many requests a key may save up.
+    pub key_burst: u32,
+    /// Failed authentications per second for each address.
+    pub failure_rate_per_second: u32,
+    /// How many large bodies are taken in at once.
+    pub large_bodies_max: usize,
+}
+
+/// The domain rooms behind the front.
+pub struct Rooms {
+    /// Tenants and keys.
+    pub tenancy: Tenancy,
+    /// Policy decisions.
+    pub gate: Gate,
+    /// The kill switch.
+    pub freezes: Arc<Freezes>,
+    /// Policies to look at.
+    pub policies: Arc<Policies>,
+    /// Agents.
+    pub fleet: Arc<Fleet>,
+    /// The ledger, for reading.
+    pub ledger: LedgerReader,
+    /// Stored answers.
+    pub journal: Arc<Journal>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Everything a request needs.
+pub struct App {
+    rooms: Rooms,
+    limits: Limits,
+    hosts: Hosts,
+    metrics: Arc<Metrics>,
+    key_rates: rate::Rates<aegis_model::KeyId>,
+    failure_rates: rate::Rates<std::net::IpAddr>,
+    large_bodies: Semaphore,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// The front over `rooms`.
+    pub fn new(rooms: Rooms, limits: Limits, hosts: Hosts, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            key_rates: rate::Rates::new(limits.key_rate_per_second, limits.key_burst),
+            failure_rates: rate::Rates::new(limits.failure_rate_per_second, limits.failure_rate_per_second * 2),
+            large_bodies: Semaphore::new(limits.large_bodies_max),
+            draining: AtomicBool::new(false),
+            rooms,
+            limits,
+            hosts,
+            metrics,
+        })
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// From now on `/health/ready` says no, so that nobody sends new work.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The address a request came from; the listener puts it beside each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub std::net::IpAddr);
+
+/// The routes of the API, of health and of OpenAPI.
+pub fn router(app: &Arc<App>) -> Router {
+    let api = routes::all().into_iter().fold(Router::new(), |router, route| route.mount(router));
+    let open = health::router();
+    Router::new()
+        .merge(open.clone())
+        .route("/openapi.json", axum::routing::get(openapi::serve))
+        .nest("/api/v1", api.merge(open))
+        .fallback(edge::no_such_route)
+        .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), edge::edge))
+        .with_state(Arc::clone(app))
+}
+
+/// The metrics, for a listener of their own.
+pub fn metrics_router(app: &Arc<App>) -> Router {
+    Router::new()
+        .route("/metrics", axum::routing::get(metrics::serve))
+        .fallback(edge::no_such_route)
+        .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), edge::edge))
+        .with_state(Arc::clone(app))
+}

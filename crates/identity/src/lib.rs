@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Who somebody is, as mathematics: API keys, the master key and what it seals.
+//!
+//! Owns the text form of API keys, their keyed hash, key derivation and the sealed envelope;
+//! one file per idea. Must not know: any I/O, the clock, where randomness comes from (bytes
+//! come in), or how a key record is stored.
+
+mod api_key;
+mod base64_text;
+mod envelope;
+mod key_text;
+mod mac;
+mod master_key;
+mod redact;
+
+pub use api_key::{ApiKey, Pepper, verify};
+pub use base64_text::{Base64Error, from_base64, to_base64};
+pub use envelope::OpenError;
+pub use key_text::KeyParseError;
+pub use master_key::MasterKey;
+pub use redact::redact;

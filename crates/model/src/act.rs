@@ -23,6 +23,8 @@ pub struct DecisionMark {
 pub struct Idempotency {
     /// Names the stored answer: a digest of the caller's key and the operation.
     pub record_id: String,
+    /// The version of an expired answer that this one replaces.
+    pub replaces: Option<u64>,
 }
 
 /// An allowed act.

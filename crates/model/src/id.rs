@@ -53,6 +53,7 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = NAME_PATTERN))]
         pub struct $type(#[schemars(regex(pattern = NAME_PATTERN))] String);
 
         impl $type {

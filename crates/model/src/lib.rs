@@ -5,6 +5,7 @@
 
 pub mod act;
 pub mod agent;
+pub mod api;
 pub mod caller;
 pub mod decision;
 pub mod error;

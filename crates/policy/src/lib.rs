@@ -1,1 +1,42 @@
-//! Placeholder.
+//! The policy: may this happen, and why.
+//!
+//! Owns the Cedar schema, the rules that come with the house, compiling grants into policies,
+//! slicing, the decision and its explanation. An act is allowed only if each of three sets
+//! allows it on its own; one set's permit never overrides another set's no.
+//!
+//! Must not know: the store, the clock, HTTP, or where a policy's text comes from. Pure:
+//! the same sets and the same request give the same answer.
+
+#![deny(clippy::indexing_slicing)]
+
+mod action;
+mod compile;
+mod decide;
+mod entity;
+mod explain;
+mod facts;
+mod grant;
+mod host;
+mod quote;
+#[doc(hidden)]
+pub mod reference;
+mod request;
+mod rules;
+mod schema;
+mod scope;
+mod set;
+mod slice;
+#[cfg(test)]
+mod tests;
+
+pub use action::{ActionName, GrantAction};
+pub use compile::PolicyProblem;
+pub use decide::{Sets, Verdict, decide};
+pub use explain::{Explanation, LayerExplanation, Missing, NearPermit, Rule, explain};
+pub use grant::{
+    GrantProblem, GrantRequest, NetworkGrant, PathAccess, PathGrant, SecretGrant, Transport, grant_policies,
+};
+pub use request::{ContextValue, Request, Resource, ResourceType, Subject, SubjectKind};
+pub use rules::{default_tenant_policies, platform_rules};
+pub use schema::schema_text;
+pub use set::{PolicySet, PolicySource};

@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Joins everything: one typed configuration, the adapters behind the ports, the listeners,
+//! and the order of starting and stopping.
+//!
+//! Must not hold any rule of the domain.
+
+mod config;
+mod data_dir;
+mod doctor;
+mod listen;
+mod run;
+mod start_error;
+mod sweep;
+mod system;
+mod telemetry;
+mod verify;
+mod wire;
+
+pub use config::{Config, ConfigError, UpOptions};
+pub use doctor::{CheckState, DoctorCheck, DoctorReport, doctor};
+pub use run::{Ready, run};
+pub use start_error::StartError;
+pub use verify::{DataReport, verify_data_dir};

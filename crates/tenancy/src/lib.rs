@@ -1,1 +1,65 @@
-//! Placeholder.
+//! Who owns what: tenants, their own keys, and the API keys that speak for them.
+//!
+//! Must not know HTTP, policy, or what the tenants do with Aegis.
+
+mod first_start;
+mod keys;
+mod tenants;
+mod vault;
+
+use std::sync::Arc;
+
+use aegis_identity::{MasterKey, Pepper};
+use aegis_ledger::journal::Journal;
+use aegis_model::port::{Entropy, Store, StoreError};
+use aegis_model::record::Record;
+use aegis_model::{Code, Fault};
+use serde::de::DeserializeOwned;
+
+pub use first_start::FirstStart;
+pub use keys::Authenticated;
+pub use vault::Vault;
+
+/// Tenants and keys.
+pub struct Tenancy {
+    journal: Arc<Journal>,
+    vault: Arc<Vault>,
+    entropy: Arc<dyn Entropy>,
+    pepper: Pepper,
+}
+
+impl Tenancy {
+    /// Tenancy over the journal's store, under the installation's master key.
+    pub fn new(journal: Arc<Journal>, vault: Arc<Vault>, entropy: Arc<dyn Entropy>, master: &MasterKey) -> Self {
+        let pepper = Pepper::new(master.derive("api-key-pepper"));
+        Self { journal, vault, entropy, pepper }
+    }
+
+    fn store(&self) -> &Arc<dyn Store> {
+        self.journal.store()
+    }
+
+    fn random<const N: usize>(&self) -> Result<[u8; N], Fault> {
+        random(&*self.entropy)
+    }
+}
+
+/// Bytes nobody can guess.
+fn random<const N: usize>(entropy: &dyn Entropy) -> Result<[u8; N], Fault> {
+    let mut bytes = [0; N];
+    entropy.fill(&mut bytes).map_err(Fault::internal)?;
+    Ok(bytes)
+}
+
+/// A document in its type; one that cannot be read was altered.
+fn read<T: DeserializeOwned>(record: &Record) -> Result<T, Fault> {
+    serde_json::from_slice(&record.body).map_err(|error| {
+        Fault::new(Code::Tampered, "stored data was altered; refusing to use it").caused_by(error)
+    })
+}
+
+/// The first store result of a call with one batch.
+fn only<T>(mut results: Vec<Result<T, StoreError>>) -> Result<T, Fault> {
+    let missing = || Err(StoreError::Unavailable("the store gave no result".to_owned()));
+    results.pop().unwrap_or_else(missing).map_err(Fault::from)
+}

@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The Rust client of the Aegis API: one method per operation, named like the operation.
+//!
+//! Owns how a request is sent, repeated and understood. Must not know: profiles, the
+//! environment, files, or how an answer is shown to a person.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), aegis_sdk::ClientError> {
+//! let client = aegis_sdk::Client::new("http://127.0.0.1:7700", "aegis_…")?;
+//! let agents = client.agent_list(&Default::default()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod client;
+mod deployment;
+mod error;
+mod operations;
+mod random;
+mod request;
+mod retry;
+mod transport;
+
+pub use aegis_model as model;
+pub use client::{Client, ClientOptions};
+pub use deployment::{Deployment, ManifestFormat};
+pub use error::ClientError;

@@ -1,4 +1,4 @@
-//! The time of day.
+//! The time of day, and the time that passes.
 
 use crate::time::Timestamp;
 
@@ -7,4 +7,7 @@ use crate::time::Timestamp;
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// Nanoseconds since some fixed moment; for measuring how long something takes.
+    fn elapsed_ns(&self) -> u64;
 }

@@ -1,0 +1,35 @@
+//! The benchmarks. Each compares in one run, against a floor or a named peer. Owns only the
+//! choice of which to run: one line per benchmark.
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time, and writes to a directory of its own")]
+
+mod commits;
+mod ledger;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+type Benchmark = (&'static str, fn() -> Result<(), Box<dyn Error>>);
+
+const BENCHMARKS: &[Benchmark] = &[("commits", commits::run), ("ledger", ledger::run)];
+
+fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let known = |name: &String| BENCHMARKS.iter().any(|(benchmark, _)| benchmark == name);
+    if !asked.iter().all(known) {
+        let names: Vec<&str> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
+        return failed(&format!("usage: aegis-benches [{}]…", names.join("|")));
+    }
+    let chosen = BENCHMARKS.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|one| one == name));
+    for (name, run) in chosen {
+        if let Err(error) = run() {
+            return failed(&format!("{name}: {error}"));
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stderr, reason = "a chore talks to whoever started it")]
+fn failed(message: &str) -> ExitCode {
+    eprintln!("{message}");
+    ExitCode::FAILURE
+}

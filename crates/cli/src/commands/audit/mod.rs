@@ -1,0 +1,33 @@
+//! `aegis audit …`.
+
+mod checkpoint;
+mod export;
+mod list;
+mod proof;
+mod show;
+mod verify;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// The ledger: what was decided and done, and the proof of it
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    List(list::Arguments),
+    Show(show::Arguments),
+    Verify(verify::Arguments),
+    Proof(proof::Arguments),
+    Export(export::Arguments),
+    Checkpoint(checkpoint::Arguments),
+}
+
+pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::List(arguments) => list::run(context, &arguments),
+        Verb::Show(arguments) => show::run(context, &arguments),
+        Verb::Verify(arguments) => verify::run(context, &arguments),
+        Verb::Proof(arguments) => proof::run(context, &arguments),
+        Verb::Export(arguments) => export::run(context, &arguments),
+        Verb::Checkpoint(arguments) => checkpoint::run(context, &arguments),
+    }
+}

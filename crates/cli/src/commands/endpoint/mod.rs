@@ -1,0 +1,27 @@
+//! `aegis endpoint …`.
+
+mod delete;
+mod list;
+mod set;
+mod show;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Endpoints: names that point to versions
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    Set(set::Arguments),
+    List(list::Arguments),
+    Show(show::Arguments),
+    Delete(delete::Arguments),
+}
+
+pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Set(arguments) => set::run(context, &arguments),
+        Verb::List(arguments) => list::run(context, &arguments),
+        Verb::Show(arguments) => show::run(context, &arguments),
+        Verb::Delete(arguments) => delete::run(context, &arguments),
+    }
+}

@@ -1,0 +1,82 @@
+//! `aegis key create`.
+
+use aegis_model::api::KeyCreate;
+use aegis_model::{Role, TenantId};
+use serde_json::json;
+
+use crate::commands::role;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::short_time;
+
+/// Create an API key; it is shown this once
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  aegis key create --role operator --label 'build server'
+  aegis key create --role admin --tenant acme --expires-in 30d --output json")]
+pub(crate) struct Arguments {
+    /// As what its holder acts; `viewer` when absent
+    #[arg(long, value_parser = role::parser())]
+    role: Option<Role>,
+    /// Whose; your own tenant when absent
+    #[arg(long)]
+    tenant: Option<TenantId>,
+    /// What it is for
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    label: String,
+    /// For how long it works: `90s`, `15m`, `12h` or `30d`; without end when absent
+    #[arg(long, value_name = "TIME", value_parser = duration_ms)]
+    expires_in: Option<u64>,
+}
+
+pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Failure> {
+    let client = context.client()?;
+    let request = KeyCreate {
+        role: arguments.role,
+        tenant: arguments.tenant.clone(),
+        label: arguments.label.clone(),
+        expires_in_ms: arguments.expires_in,
+    };
+    let created = context.wait(client.key_create(&request))?;
+    let answer = json!({
+        "key_id": created.key_id, "api_key": created.api_key, "role": created.role,
+        "tenant": created.tenant, "expires_at": created.expires_at,
+    });
+    context.show(&answer, |_| {
+        let end = created.expires_at.map(|at| format!("\nexpires: {}", short_time(at))).unwrap_or_default();
+        format!("key_id:  {}\napi_key: {}{end}", created.key_id, created.api_key)
+    })?;
+    context.warn("this is the only time the key is shown; keep it now");
+    Ok(())
+}
+
+/// Reads `90s`, `15m`, `12h` or `30d` as milliseconds.
+fn duration_ms(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a time such as `90s`, `15m`, `12h` or `30d`");
+    let unit_ms = match text.chars().last() {
+        Some('s') => 1_000,
+        Some('m') => 60_000,
+        Some('h') => 3_600_000,
+        Some('d') => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    let number = text.get(..text.len() - 1).unwrap_or_default();
+    let number: u64 = number.parse().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
+    number.checked_mul(unit_ms).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        for (text, ms) in [("90s", 90_000), ("15m", 900_000), ("12h", 43_200_000), ("30d", 2_592_000_000)] {
+            assert_eq!(duration_ms(text), Ok(ms));
+        }
+        for bad in ["", "s", "0s", "-1s", "1.5h", "30", "1w", "1é", "99999999999999999d", " 1s"] {
+            assert!(duration_ms(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! `aegis key …`.
+
+mod create;
+mod list;
+mod revoke;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// API keys
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    Create(create::Arguments),
+    List(list::Arguments),
+    Revoke(revoke::Arguments),
+}
+
+pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Create(arguments) => create::run(context, &arguments),
+        Verb::List(arguments) => list::run(context, &arguments),
+        Verb::Revoke(arguments) => revoke::run(context, &arguments),
+    }
+}

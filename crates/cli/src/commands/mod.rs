@@ -1,0 +1,36 @@
+//! The verbs, one file each. A verb asks, and shows the answer; it decides nothing.
+
+pub(crate) mod agent;
+pub(crate) mod audit;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod endpoint;
+pub(crate) mod freeze;
+pub(crate) mod key;
+mod listing;
+pub(crate) mod policy;
+mod role;
+pub(crate) mod tenant;
+pub(crate) mod thaw;
+pub(crate) mod up;
+
+use crate::app::Verb;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Runs a verb.
+pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Up(arguments) => up::run(context, &arguments),
+        Verb::Doctor(arguments) => doctor::run(context, &arguments),
+        Verb::Agent(verb) => agent::run(context, verb),
+        Verb::Endpoint(verb) => endpoint::run(context, verb),
+        Verb::Key(verb) => key::run(context, verb),
+        Verb::Tenant(verb) => tenant::run(context, verb),
+        Verb::Policy(verb) => policy::run(context, verb),
+        Verb::Audit(verb) => audit::run(context, verb),
+        Verb::Freeze(arguments) => freeze::run(context, &arguments),
+        Verb::Thaw(arguments) => thaw::run(context, &arguments),
+        Verb::Completions(arguments) => completions::run(context, &arguments),
+    }
+}

@@ -1,0 +1,56 @@
+//! `aegis policy …`.
+
+mod explain;
+mod list;
+mod test;
+
+use aegis_model::api::PolicyRule;
+use aegis_model::decision::LayerReason;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Style, clean, clean_lines};
+
+/// Policy: what is permitted, and why
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    List(list::Arguments),
+    Test(test::Arguments),
+    Explain(explain::Arguments),
+}
+
+pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::List(arguments) => list::run(context, &arguments),
+        Verb::Test(arguments) => test::run(context, &arguments),
+        Verb::Explain(arguments) => explain::run(context, &arguments),
+    }
+}
+
+/// A word of the API as it is written there.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+/// A rule with its text below its name.
+fn draw_rule(rule: &PolicyRule, style: Style) -> String {
+    let agent = rule.agent.as_ref().map(|agent| format!(" (agent `{agent}`)")).unwrap_or_default();
+    let name = style.strong(&clean(&format!("{}/{}", rule.layer.as_str(), rule.id)));
+    let text = clean_lines(rule.text.trim());
+    let text = text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n");
+    format!("  {name}{agent}\n{text}")
+}
+
+/// What one set said, in a sentence.
+fn because(reason: &LayerReason) -> String {
+    let rules = reason.policies.join(", ");
+    match reason.class {
+        _ if !reason.errors.is_empty() => format!("could not be evaluated: {}", reason.errors.join("; ")),
+        _ if !rules.is_empty() => format!("by {rules}"),
+        _ => "no rule permits it".to_owned(),
+    }
+}

@@ -1,0 +1,187 @@
+//! Why a verb did not succeed, and its exit code: always by the one error table.
+
+use std::io;
+use std::path::Path;
+
+use aegis_model::error::{ErrorBody, ErrorEnvelope};
+use aegis_model::{Code, Fault};
+use aegis_sdk::ClientError;
+
+use crate::output::{Style, clean};
+
+/// Why a verb did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The server said no, or there was no answer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// This machine said no.
+    #[error("{fault}")]
+    Local {
+        /// What happened.
+        fault: Fault,
+        /// What to do next, where the table's suggestion does not fit.
+        suggestion: Option<String>,
+    },
+    /// The server could not be started.
+    #[error("{message}")]
+    Start {
+        /// What it said.
+        message: String,
+        /// With what it ends.
+        exit_code: u8,
+    },
+    /// Everything was said already.
+    #[error("ended with {0}")]
+    Said(u8),
+    /// Whoever read the output went away: no failure.
+    #[error("the output was closed")]
+    Closed,
+}
+
+impl Failure {
+    /// Something was typed that cannot be meant.
+    pub(crate) fn usage(message: impl Into<String>, suggestion: &str) -> Self {
+        Self::Local { fault: Fault::new(Code::Validation, message), suggestion: Some(suggestion.to_owned()) }
+    }
+
+    /// There is no such thing.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::Local { fault: Fault::new(Code::NotFound, message), suggestion: None }
+    }
+
+    /// The ledger is not what it should be.
+    pub(crate) fn tampered(message: impl Into<String>, suggestion: &str) -> Self {
+        Self::Local { fault: Fault::new(Code::Tampered, message), suggestion: Some(suggestion.to_owned()) }
+    }
+
+    /// This machine does not work as it should.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::Local { fault: Fault::new(Code::Internal, message), suggestion: Some("check this machine".to_owned()) }
+    }
+
+    /// A file that was named cannot be read.
+    pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        Self::usage(format!("cannot read `{}`: {error}", path.display()), "check the path and its permissions")
+    }
+
+    /// A file cannot be written.
+    pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Self {
+        let code = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::StorageFull,
+            _ => Code::Validation,
+        };
+        let fault = Fault::new(code, format!("cannot write `{}`: {error}", path.display()));
+        Self::Local { fault, suggestion: Some("check the path, its permissions and the space on the disk".to_owned()) }
+    }
+
+    /// The exit code.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Client(error) => error.exit_code(),
+            Self::Local { fault, .. } => fault.code().category().exit_code(),
+            Self::Start { exit_code, .. } | Self::Said(exit_code) => *exit_code,
+            Self::Closed => 0,
+        }
+    }
+
+    /// The failure as the API would say it.
+    fn body(&self) -> ErrorBody {
+        if let Self::Client(ClientError::Api { body, .. }) = self {
+            return (**body).clone();
+        }
+        let code = match self {
+            Self::Client(error) => error.code(),
+            Self::Local { fault, .. } => fault.code(),
+            _ => Code::Internal,
+        };
+        let mut body = Fault::new(code, self.to_string()).envelope("").error;
+        body.suggestion = match self {
+            Self::Client(error) => error.suggestion().to_owned(),
+            Self::Local { suggestion: Some(suggestion), .. } => suggestion.clone(),
+            Self::Start { .. } => String::new(),
+            _ => body.suggestion,
+        };
+        body
+    }
+
+    /// The failure for programs: the envelope of the API. `None` when there is nothing to say.
+    pub(crate) fn json(&self) -> Option<String> {
+        match self {
+            Self::Said(_) | Self::Closed => None,
+            _ => serde_json::to_string(&ErrorEnvelope { error: self.body() }).ok(),
+        }
+    }
+
+    /// The failure for people. `None` when there is nothing to say.
+    pub(crate) fn text(&self, style: Style) -> Option<String> {
+        if matches!(self, Self::Said(_) | Self::Closed) {
+            return None;
+        }
+        let body = self.body();
+        let mut text = format!("{} {}", style.bad("error:"), clean(&body.message));
+        for name in ["pointer", "reason"] {
+            if let Some(value) =
+                body.details.get(name).and_then(|value| value.as_str()).filter(|value| !value.is_empty())
+            {
+                text.push_str(&format!("\n  {name}: {}", clean(value)));
+            }
+        }
+        if !body.suggestion.is_empty() {
+            text.push_str(&format!("\n  {} {}", style.faint("next:"), clean(&body.suggestion)));
+        }
+        if !body.correlation_id.is_empty() {
+            text.push_str(&format!("\n  {} {}", style.faint("correlation id:"), clean(&body.correlation_id)));
+        }
+        Some(text)
+    }
+}
+
+/// An error with its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    causes.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(code: Code) -> Failure {
+        let body = Box::new(Fault::new(code, "it\u{1b}[31m failed").at("/spec/env").envelope("cor_7").error);
+        Failure::Client(ClientError::Api { status: code.status(), body })
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_the_table() {
+        for code in Code::ALL {
+            assert_eq!(api(*code).exit_code(), code.category().exit_code(), "{code}");
+        }
+        assert_eq!(Failure::usage("x", "y").exit_code(), 2);
+        assert_eq!(Failure::not_found("x").exit_code(), 3);
+        assert_eq!(Failure::tampered("x", "y").exit_code(), 10);
+        assert_eq!(Failure::Closed.exit_code(), 0);
+    }
+
+    #[test]
+    fn a_failure_says_where_what_to_do_and_its_correlation_id() {
+        let text = api(Code::ManifestInvalid).text(Style { colour: false }).expect("text");
+        assert!(
+            text.contains("/spec/env") && text.contains("cor_7") && text.contains("aegis agent validate"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_message_from_the_server_cannot_draw_on_the_terminal() {
+        let text = api(Code::Denied).text(Style { colour: false }).expect("text");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+
+    #[test]
+    fn for_programs_a_failure_is_the_envelope_of_the_api() {
+        let json = Failure::usage("bad", "do this").json().expect("json");
+        let envelope: ErrorEnvelope = serde_json::from_str(&json).expect("an envelope");
+        assert_eq!((envelope.error.code, envelope.error.suggestion.as_str()), (Code::Validation, "do this"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Where output goes and answers come from. Must not know: what is shown.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use crate::failure::Failure;
+use crate::output::Style;
+
+/// The three streams of a process and what they lead to.
+pub struct Terminal {
+    /// Where data goes: stdout.
+    pub data: Box<dyn Write + Send>,
+    /// Where messages go: stderr.
+    pub messages: Box<dyn Write + Send>,
+    /// Where answers to questions come from: stdin.
+    pub answers: Box<dyn BufRead + Send>,
+    /// Whether somebody can be asked: stdin and stderr are terminals.
+    pub is_interactive: bool,
+    /// Whether data may be coloured.
+    pub colours_data: bool,
+    /// Whether messages may be coloured, and progress be drawn.
+    pub colours_messages: bool,
+    /// Whether messages go to a person.
+    pub messages_are_read: bool,
+}
+
+impl Terminal {
+    /// The streams of this process.
+    pub fn of_process(no_color: bool) -> Self {
+        let messages_are_read = io::stderr().is_terminal();
+        Self {
+            data: Box::new(io::stdout()),
+            messages: Box::new(io::stderr()),
+            answers: Box::new(io::BufReader::new(io::stdin())),
+            is_interactive: io::stdin().is_terminal() && messages_are_read,
+            colours_data: io::stdout().is_terminal() && !no_color,
+            colours_messages: messages_are_read && !no_color,
+            messages_are_read,
+        }
+    }
+
+    /// How data is drawn.
+    pub(crate) fn data_style(&self) -> Style {
+        Style { colour: self.colours_data }
+    }
+
+    /// How messages are drawn.
+    pub(crate) fn message_style(&self) -> Style {
+        Style { colour: self.colours_messages }
+    }
+
+    /// Writes data. A reader that went away is no failure: see [`Failure::Closed`].
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = self.data.write_all(bytes).and_then(|()| self.data.flush());
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::Closed,
+            _ => Failure::internal(format!("cannot write to stdout: {error}")),
+        })
+    }
+
+    /// Writes a line of data.
+    pub(crate) fn write_line(&mut self, line: &str) -> Result<(), Failure> {
+        self.write(format!("{}\n", line.trim_end_matches('\n')).as_bytes())
+    }
+
+    /// Writes a message. Nobody to read it is no failure.
+    pub(crate) fn tell(&mut self, message: &str) {
+        self.clear_progress();
+        let _ = writeln!(self.messages, "{}", message.trim_end_matches('\n'));
+    }
+
+    /// Draws how far long work has come, over what was drawn before.
+    pub(crate) fn progress(&mut self, text: &str) {
+        if self.messages_are_read {
+            let _ = write!(self.messages, "\r\x1b[2K{text}");
+            let _ = self.messages.flush();
+        }
+    }
+
+    /// Wipes what `progress` has drawn.
+    pub(crate) fn clear_progress(&mut self) {
+        if self.messages_are_read {
+            let _ = write!(self.messages, "\r\x1b[2K");
+        }
+    }
+
+    /// Asks a question whose answer must be `y` or `yes`.
+    pub(crate) fn ask(&mut self, question: &str) -> bool {
+        let _ = write!(self.messages, "{question} [y/N] ");
+        let _ = self.messages.flush();
+        let mut answer = String::new();
+        let read = self.answers.read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// Shows help, a version or what was typed wrong, and returns the exit code.
+    pub(crate) fn show_usage(&mut self, error: &clap::Error) -> u8 {
+        let rendered = error.render();
+        if error.use_stderr() {
+            let text = if self.colours_messages { rendered.ansi().to_string() } else { rendered.to_string() };
+            self.tell(&text);
+            return 2;
+        }
+        let text = if self.colours_data { rendered.ansi().to_string() } else { rendered.to_string() };
+        match self.write(text.as_bytes()) {
+            Ok(()) => 0,
+            Err(failure) => failure.exit_code(),
+        }
+    }
+}

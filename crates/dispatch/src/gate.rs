@@ -1,0 +1,140 @@
+//! The gate: every act is decided here, and every refusal is recorded before it is told.
+
+use std::sync::Arc;
+
+use aegis_ledger::journal::{Denial, Journal};
+use aegis_model::port::Entropy;
+use aegis_model::{
+    AgentName, Caller, Code, Decision, DecisionId, Fault, Operation, ReasonClass, Role, Timestamp,
+};
+use aegis_model::operation::{Effect, ResourceKind};
+use aegis_policy::{ActionName, Request, Resource, Sets, Subject, Verdict, decide};
+
+use crate::{Freezes, Policies};
+
+/// A request for an act.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// Who.
+    pub caller: &'a Caller,
+    /// What.
+    pub operation: Operation,
+    /// The name of what it acts on; its kind follows from the operation.
+    pub resource: &'a str,
+    /// When.
+    pub at: Timestamp,
+    /// SHA-256 over the request.
+    pub request_digest: [u8; 32],
+}
+
+/// Decides, refuses, records.
+pub struct Gate {
+    journal: Arc<Journal>,
+    policies: Arc<Policies>,
+    freezes: Arc<Freezes>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Gate {
+    /// A gate over the policies and the freezes.
+    pub fn new(
+        journal: Arc<Journal>,
+        policies: Arc<Policies>,
+        freezes: Arc<Freezes>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { journal, policies, freezes, entropy }
+    }
+
+    /// Lets an act pass, by the decision that is returned.
+    ///
+    /// # Errors
+    /// `Denied` or `Frozen`, after the refusal is in the ledger; and whatever keeps the gate
+    /// from deciding or recording: then the act does not happen either.
+    pub async fn admit(&self, ask: &Ask<'_>) -> Result<Decision, Fault> {
+        let decision = self.decision(self.verdict(ask), ask.at)?;
+        if !decision.allowed {
+            let fault = denied(ask, &decision);
+            self.record(ask, decision).await?;
+            return Err(fault);
+        }
+        if let Err(fault) = self.thawed(ask) {
+            self.refused(ask).await?;
+            return Err(fault);
+        }
+        Ok(decision)
+    }
+
+    /// Records that an act was refused for a reason that is not a policy's: a freeze, or a
+    /// rule of the domain.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn refused(&self, ask: &Ask<'_>) -> Result<(), Fault> {
+        let verdict = Verdict { allowed: false, class: ReasonClass::Forbidden, ..self.verdict(ask) };
+        self.record(ask, self.decision(verdict, ask.at)?).await
+    }
+
+    fn verdict(&self, ask: &Ask<'_>) -> Verdict {
+        let request = Request {
+            subject: Subject::from(ask.caller),
+            action: ActionName::Operation(ask.operation),
+            resource: Resource {
+                kind: ask.operation.resource().into(),
+                id: ask.resource.to_owned(),
+                tenant: ask.caller.tenant.clone(),
+            },
+            context: std::collections::BTreeMap::new(),
+        };
+        let sets = Sets { platform: self.policies.platform(), tenant: self.policies.tenant(), grants: None };
+        decide(&sets, &request)
+    }
+
+    fn thawed(&self, ask: &Ask<'_>) -> Result<(), Fault> {
+        self.freezes.check(ask.caller, ask.operation)?;
+        let agent = ask.operation.resource() == ResourceKind::Agent && ask.operation.effect() == Effect::Change;
+        match ask.resource.parse::<AgentName>() {
+            Ok(name) if agent => self.freezes.check_agent(ask.caller, &name),
+            _ => Ok(()),
+        }
+    }
+
+    fn decision(&self, verdict: Verdict, at: Timestamp) -> Result<Decision, Fault> {
+        let mut random = [0; 10];
+        self.entropy.fill(&mut random).map_err(Fault::internal)?;
+        Ok(Decision {
+            id: DecisionId::generate(at, random),
+            allowed: verdict.allowed,
+            class: verdict.class,
+            reasons: verdict.reasons,
+            policy_hash: verdict.policy_hash,
+        })
+    }
+
+    /// Writes the refusal on a task of its own: a caller that hangs up cannot keep it from
+    /// being recorded.
+    async fn record(&self, ask: &Ask<'_>, decision: Decision) -> Result<(), Fault> {
+        let journal = Arc::clone(&self.journal);
+        let (caller, operation, at) = (ask.caller.clone(), ask.operation, ask.at);
+        let kind = operation.resource().as_str().to_ascii_lowercase();
+        let subject = format!("{kind}/{}", ask.resource);
+        let request_digest = ask.request_digest;
+        let written = tokio::spawn(async move {
+            let denial = Denial { caller: &caller, operation, subject, at, decision: &decision, request_digest };
+            journal.denial(denial).await
+        });
+        written.await.map_err(Fault::internal)?
+    }
+}
+
+/// What the caller is told. Operators see which rules decided; others only that it is a no.
+fn denied(ask: &Ask<'_>, decision: &Decision) -> Fault {
+    let (operation, role) = (ask.operation.as_str(), ask.caller.role.as_str());
+    let fault = Fault::new(Code::Denied, format!("`{operation}` is not permitted to role `{role}`"))
+        .with("decision_id", decision.id.as_str())
+        .with("reason", serde_json::json!(decision.class));
+    if ask.caller.role < Role::Operator {
+        return fault;
+    }
+    fault.with("reasons", serde_json::json!(decision.reasons))
+}

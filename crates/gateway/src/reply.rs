@@ -1,0 +1,76 @@
+//! Answers: what handlers give back, and how a failure becomes the error envelope.
+
+use aegis_model::Fault;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Serialize;
+
+/// A successful answer.
+#[derive(Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// JSON, or nothing.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// 200 with a body.
+    pub fn ok(view: &impl Serialize) -> Result<Self, Fault> {
+        Self::with_status(StatusCode::OK, view)
+    }
+
+    /// 201 with a body.
+    pub fn created(view: &impl Serialize) -> Result<Self, Fault> {
+        Self::with_status(StatusCode::CREATED, view)
+    }
+
+    /// 204.
+    pub fn empty() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: Bytes::new() }
+    }
+
+    fn with_status(status: StatusCode, view: &impl Serialize) -> Result<Self, Fault> {
+        let body = serde_json::to_vec(view).map_err(Fault::internal)?.into();
+        Ok(Self { status, body })
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        if self.body.is_empty() {
+            return self.status.into_response();
+        }
+        let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        (self.status, json, Body::from(self.body)).into_response()
+    }
+}
+
+/// A failure on its way to the edge, which knows the correlation id and writes the envelope.
+pub struct Refusal(pub Fault);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(Refused(self.0));
+        response
+    }
+}
+
+/// Marks a response that stands for a failure.
+#[derive(Clone)]
+pub struct Refused(pub Fault);
+
+/// The error envelope with the status of its code.
+pub fn envelope(fault: &Fault, correlation_id: &str, mut headers: HeaderMap) -> Response {
+    let status = StatusCode::from_u16(fault.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_vec(&fault.envelope(correlation_id)).unwrap_or_default();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.remove(header::CONTENT_LENGTH);
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    (status, headers, Body::from(body)).into_response()
+}

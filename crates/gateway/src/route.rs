@@ -1,0 +1,95 @@
+//! A route: an operation of the table, its handler, and the shapes of its bodies.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use aegis_model::operation::Method;
+use aegis_model::{Fault, Operation};
+use axum::Router;
+use axum::extract::{RawPathParams, Request, State};
+use axum::routing::{MethodFilter, on};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::App;
+use crate::call::Call;
+use crate::reply::Reply;
+use crate::serve::serve;
+
+/// What a handler is, once its future is boxed.
+pub type Handler = fn(Call) -> Pin<Box<dyn Future<Output = Result<Reply, Fault>> + Send>>;
+
+/// Gives the schema of a type.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// The shapes of an operation's bodies, for OpenAPI.
+#[derive(Clone, Default)]
+pub struct Shape {
+    /// The query string.
+    pub query: Option<SchemaOf>,
+    /// Content types and schemas of the request's body.
+    pub request: Vec<(&'static str, SchemaOf)>,
+    /// The successful answer's status and body.
+    pub answer: Option<(u16, Option<SchemaOf>)>,
+}
+
+/// An operation with its handler.
+#[derive(Clone)]
+pub struct Route {
+    /// The row of the table.
+    pub operation: Operation,
+    handler: Handler,
+    /// The shapes of its bodies.
+    pub shape: Shape,
+}
+
+impl Route {
+    /// A route whose answer has no body.
+    pub fn new(operation: Operation, handler: Handler) -> Self {
+        let shape = Shape { answer: Some((204, None)), ..Shape::default() };
+        Self { operation, handler, shape }
+    }
+
+    /// It answers `status` with a `T`.
+    #[must_use]
+    pub fn answers<T: JsonSchema>(mut self, status: u16) -> Self {
+        self.shape.answer = Some((status, Some(|generator| generator.subschema_for::<T>())));
+        self
+    }
+
+    /// It takes a `T` as JSON.
+    #[must_use]
+    pub fn takes<T: JsonSchema>(self) -> Self {
+        self.takes_as::<T>("application/json")
+    }
+
+    /// It takes a `T` as another content type too.
+    #[must_use]
+    pub fn takes_as<T: JsonSchema>(mut self, content_type: &'static str) -> Self {
+        self.shape.request.push((content_type, |generator| generator.subschema_for::<T>()));
+        self
+    }
+
+    /// It takes a `T` as query string.
+    #[must_use]
+    pub fn queried_by<T: JsonSchema>(mut self) -> Self {
+        self.shape.query = Some(|generator| generator.subschema_for::<T>());
+        self
+    }
+
+    /// Adds the route to a router.
+    pub fn mount(self, router: Router<Arc<App>>) -> Router<Arc<App>> {
+        let Self { operation, handler, .. } = self;
+        let filter = match operation.method() {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
+            Method::Delete => MethodFilter::DELETE,
+        };
+        let served = on(filter, move |State(app): State<Arc<App>>, parameters: RawPathParams, request: Request| {
+            let parameters = parameters.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            serve(app, operation, handler, parameters, request)
+        });
+        router.route(operation.path(), served)
+    }
+}

@@ -1,0 +1,27 @@
+//! One file per resource; every handler asks the domain and maps its answer.
+
+mod agent;
+mod endpoint;
+mod freeze;
+mod key;
+mod ledger;
+mod policy;
+mod tenant;
+mod version;
+
+use crate::route::Route;
+
+/// All routes of the API.
+pub fn all() -> Vec<Route> {
+    let resources = [
+        agent::routes(),
+        version::routes(),
+        endpoint::routes(),
+        key::routes(),
+        tenant::routes(),
+        policy::routes(),
+        ledger::routes(),
+        freeze::routes(),
+    ];
+    resources.into_iter().flatten().collect()
+}

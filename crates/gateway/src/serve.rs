@@ -1,0 +1,237 @@
+//! The way of every API request: known? not too fast? well-formed? allowed? done before?
+//! frozen? Only then its handler. No operation has another way in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aegis_dispatch::Ask;
+use aegis_model::act::DecisionMark;
+use aegis_model::operation::ResourceKind;
+use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, Principal, Timestamp};
+use aegis_tenancy::Authenticated;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use sha2::{Digest, Sha256};
+
+use crate::call::{Call, Parameters, parameter};
+use crate::idempotency::{self, Wish};
+use crate::rate::Allowance;
+use crate::reply::{Refusal, Reply};
+use crate::route::Handler;
+use crate::{App, Peer};
+
+/// Serves one request of an operation.
+pub async fn serve(
+    app: Arc<App>,
+    operation: Operation,
+    handler: Handler,
+    parameters: Parameters,
+    request: Request,
+) -> Response {
+    let known = match authenticate(&app, request.extensions().get::<Peer>().copied(), request.headers()).await {
+        Ok(known) => known,
+        Err(fault) => return Refusal(fault).into_response(),
+    };
+    let taken = app.key_rates.take(&known.key, app.rooms.clock.elapsed_ns());
+    let allowance = match taken {
+        Ok(allowance) => allowance,
+        Err(allowance) => return too_fast(allowance),
+    };
+    let mut response = match admitted(&app, operation, handler, parameters, (known, request)).await {
+        Ok(reply) => reply,
+        Err(fault) => Refusal(fault).into_response(),
+    };
+    response.extensions_mut().insert(operation);
+    put_allowance(response.headers_mut(), allowance);
+    response
+}
+
+/// Finds out who asks. Addresses that keep failing are not even looked at.
+async fn authenticate(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Result<Authenticated, Fault> {
+    let peer = peer.map(|Peer(address)| address);
+    let now_ns = app.rooms.clock.elapsed_ns();
+    if peer.is_some_and(|peer| app.failure_rates.look(&peer, now_ns).is_err()) {
+        return Err(Fault::new(Code::RateLimited, "too many failed authentications from this address"));
+    }
+    let found = match credential(headers) {
+        Ok(text) => app.rooms.tenancy.authenticate(&text, app.rooms.clock.now()).await,
+        Err(fault) => Err(fault),
+    };
+    if found.as_ref().is_err_and(|fault| fault.code().status() == 401) {
+        app.metrics.authentication_failed();
+        let _ = peer.map(|peer| app.failure_rates.take(&peer, now_ns));
+    }
+    found
+}
+
+/// The credential of a request: exactly one, in one of two headers.
+fn credential(headers: &HeaderMap) -> Result<String, Fault> {
+    let key = headers.get_all("x-api-key").iter().map(|value| Some(value.as_bytes()));
+    let bearer = headers.get_all(header::AUTHORIZATION).iter().map(|value| bearer_token(value.as_bytes()));
+    let mut presented = key.chain(bearer);
+    let first = presented.next();
+    if presented.next().is_some() {
+        return Err(Fault::new(Code::CredentialInvalid, "the request carries several credentials"));
+    }
+    let missing = || Fault::new(Code::Unauthenticated, "the request carries no credential");
+    let invalid = || Fault::new(Code::CredentialInvalid, "the credential is not of a known form");
+    let bytes = first.ok_or_else(missing)?.ok_or_else(invalid)?;
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| invalid())
+}
+
+/// What follows `Bearer `, in any case.
+fn bearer_token(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
+async fn admitted(
+    app: &Arc<App>,
+    operation: Operation,
+    handler: Handler,
+    parameters: Parameters,
+    (known, request): (Authenticated, Request),
+) -> Result<Response, Fault> {
+    let (parts, body) = request.into_parts();
+    let correlation_id = parts.extensions.get::<CorrelationId>().cloned();
+    let correlation_id = correlation_id.ok_or_else(|| Fault::new(Code::Internal, "an internal error occurred"))?;
+    let caller = Caller {
+        tenant: known.tenant,
+        principal: Principal::Key { id: known.key },
+        role: known.role,
+        correlation_id,
+    };
+    let body = take_body(app, operation, &parts.headers, body).await?;
+    let request_digest = digest(operation, parts.uri.path(), parts.uri.query().unwrap_or(""), &body);
+    let subject = resource_of(operation, &caller, &parameters);
+    let at = app.rooms.clock.now();
+    let ask = Ask { caller: &caller, operation, resource: &subject, at, request_digest };
+    let decision = app.rooms.gate.admit(&ask).await?;
+    let mut wish = idempotency::wish(operation, &caller, &parts.headers)?;
+    if let Some(replayed) = idempotency::replayed(app, &caller, &mut wish, request_digest, at).await? {
+        return Ok(replayed);
+    }
+    let act = act(&caller, operation, at, &decision, (request_digest, wish.clone()));
+    let query = parts.uri.query().unwrap_or("").to_owned();
+    let call = Call { app: Arc::clone(app), act, parameters, query, headers: parts.headers, body };
+    let done = handler(call).await;
+    settled(app, &caller, wish, (request_digest, at, operation, subject), done).await
+}
+
+/// What becomes of a handler's answer: a lost race for an idempotency key is answered with
+/// the winner's answer, a refusal by the domain is recorded.
+async fn settled(
+    app: &Arc<App>,
+    caller: &Caller,
+    mut wish: Option<Wish>,
+    (request_digest, at, operation, subject): ([u8; 32], Timestamp, Operation, String),
+    done: Result<Reply, Fault>,
+) -> Result<Response, Fault> {
+    let fault = match done {
+        Ok(reply) => return Ok(reply.into_response()),
+        Err(fault) => fault,
+    };
+    if fault.code() == Code::Conflict
+        && let Some(replayed) = idempotency::replayed(app, caller, &mut wish, request_digest, at).await?
+    {
+        return Ok(replayed);
+    }
+    if matches!(fault.code(), Code::Denied | Code::Frozen) {
+        let ask = Ask { caller, operation, resource: &subject, at, request_digest };
+        app.rooms.gate.refused(&ask).await?;
+    }
+    Err(fault)
+}
+
+fn act(
+    caller: &Caller,
+    operation: Operation,
+    at: Timestamp,
+    decision: &Decision,
+    (request_digest, wish): ([u8; 32], Option<Wish>),
+) -> Act {
+    Act {
+        caller: caller.clone(),
+        operation,
+        at,
+        decision: DecisionMark {
+            id: decision.id.clone(),
+            class: decision.class,
+            policy_hash: decision.policy_hash.clone(),
+        },
+        request_digest,
+        idempotency: wish.map(Wish::into_idempotency),
+    }
+}
+
+/// The name of what the operation acts on.
+fn resource_of(operation: Operation, caller: &Caller, parameters: &Parameters) -> String {
+    match operation.resource() {
+        ResourceKind::Tenant => caller.tenant.to_string(),
+        ResourceKind::Agent => parameter(parameters, "name").chars().take(128).collect(),
+        ResourceKind::Key => parameter(parameters, "key_id").chars().take(128).collect(),
+    }
+}
+
+/// SHA-256 over everything that makes two requests the same.
+fn digest(operation: Operation, path: &str, query: &str, body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [operation.as_str().as_bytes(), path.as_bytes(), query.as_bytes(), body] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// Takes in the body: bounded in size and time, and few large ones at once.
+async fn take_body(
+    app: &App,
+    operation: Operation,
+    headers: &HeaderMap,
+    body: axum::body::Body,
+) -> Result<Bytes, Fault> {
+    let bundle = operation == Operation::AgentDeploy && idempotency::is_multipart(headers);
+    let size_max = if bundle { app.limits.bundle_size_max_bytes } else { app.limits.body_size_max_bytes };
+    let too_large = || Fault::new(Code::TooLarge, format!("the body is larger than {size_max} bytes"));
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > size_max) {
+        return Err(too_large());
+    }
+    let _place = match bundle {
+        true => Some(app.large_bodies.acquire().await.map_err(Fault::internal)?),
+        false => None,
+    };
+    let arrived = tokio::time::timeout(
+        Duration::from_millis(app.limits.body_timeout_ms),
+        Limited::new(body, size_max).collect(),
+    );
+    match arrived.await {
+        Err(_) => Err(Fault::new(Code::RequestTimedOut, "the body did not arrive in time")),
+        Ok(Err(error)) if error.downcast_ref::<http_body_util::LengthLimitError>().is_some() => Err(too_large()),
+        Ok(Err(_)) => Err(Fault::new(Code::Malformed, "the body was cut off")),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+    }
+}
+
+fn too_fast(allowance: Allowance) -> Response {
+    let fault = Fault::new(Code::RateLimited, "too many requests with this key");
+    let mut response = Refusal(fault.with("retry_after_ms", allowance.reset_ms)).into_response();
+    let seconds = allowance.reset_ms.div_ceil(1_000).max(1);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    put_allowance(response.headers_mut(), allowance);
+    response
+}
+
+fn put_allowance(headers: &mut HeaderMap, allowance: Allowance) {
+    let rows = [
+        ("ratelimit-limit", u64::from(allowance.limit)),
+        ("ratelimit-remaining", u64::from(allowance.remaining)),
+        ("ratelimit-reset", allowance.reset_ms.div_ceil(1_000)),
+    ];
+    for (name, value) in rows {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    }
+}

@@ -1,0 +1,273 @@
+//! Commits what was done together with the proof that it was done: state, event, ledger
+//! entry and, where the caller asked for it, the stored answer hold all or nothing.
+//!
+//! Must not know what the changes mean, nor how the store keeps them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use aegis_model::ledger::{Entry, EntryDecision};
+use aegis_model::port::{Store, StoreResult, TenantKeys, TenantSecrets};
+use aegis_model::record::{Batch, Change, Committed, EntryDraft, EventDraft, Expect, Kind, Put, RecordKey};
+use aegis_model::{Act, Caller, Code, Decision, Fault, Operation, TenantId, Timestamp};
+
+use crate::canonical::entry_bytes;
+use crate::sealer::Keyed;
+
+/// How long an answer is kept for a repeated request.
+pub const ANSWER_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+/// The width of the index by which expired answers are swept.
+const SWEEP_HOUR_MS: u64 = 60 * 60 * 1_000;
+
+/// What an act changes.
+#[derive(Clone, Debug)]
+pub struct Deed {
+    /// What it is done to, e.g. `agent/triage`.
+    pub subject: String,
+    /// The event stream that tells of it.
+    pub stream: &'static str,
+    /// The changes of state.
+    pub changes: Vec<Change>,
+    /// What the caller will be told.
+    pub answer: Answer,
+    /// Another tenant that it concerns, whose ledger tells of it too.
+    pub also: Option<TenantId>,
+}
+
+/// What the caller of an act is told.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// This body with this status; kept for a repeated request.
+    Shown {
+        /// The HTTP status.
+        status: u16,
+        /// JSON, or nothing.
+        body: Bytes,
+    },
+    /// A secret, which is never kept: a repeated request is a conflict.
+    Secret,
+}
+
+impl Answer {
+    /// An answer with a JSON body.
+    ///
+    /// # Errors
+    /// When the view cannot be written as JSON, which is a defect.
+    pub fn shown(status: u16, view: &impl Serialize) -> Result<Self, Fault> {
+        let body = serde_json::to_vec(view).map_err(Fault::internal)?;
+        Ok(Self::Shown { status, body: body.into() })
+    }
+
+    /// An answer without a body.
+    pub fn empty() -> Self {
+        Self::Shown { status: 204, body: Bytes::new() }
+    }
+}
+
+/// An answer as it is kept for a repeated request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoredAnswer {
+    /// Of the request it answers.
+    pub request_digest: String,
+    /// The HTTP status; absent when the answer showed a secret.
+    pub status: Option<u16>,
+    /// The body as text.
+    pub body: String,
+    /// From when on it does not count.
+    pub expires_at: Timestamp,
+}
+
+/// The index value under which answers that expire now are kept, as a number; answers of
+/// smaller ones are expired.
+pub fn expired_hour(now: Timestamp) -> u64 {
+    now.as_millis() / SWEEP_HOUR_MS
+}
+
+/// Something refused, for the ledger.
+#[derive(Clone, Debug)]
+pub struct Denial<'a> {
+    /// Who asked.
+    pub caller: &'a Caller,
+    /// For what.
+    pub operation: Operation,
+    /// On what.
+    pub subject: String,
+    /// When.
+    pub at: Timestamp,
+    /// The answer of the policy.
+    pub decision: &'a Decision,
+    /// SHA-256 over the request.
+    pub request_digest: [u8; 32],
+}
+
+/// The one way in which domain rooms change state.
+pub struct Journal {
+    store: Arc<dyn Store>,
+    keys: Arc<dyn TenantKeys>,
+}
+
+impl Journal {
+    /// A journal over `store`.
+    pub fn new(store: Arc<dyn Store>, keys: Arc<dyn TenantKeys>) -> Self {
+        Self { store, keys }
+    }
+
+    /// The store underneath, for reading.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Commits the deed with its event, its ledger entry and its stored answer.
+    ///
+    /// # Errors
+    /// `Conflict` when a document is not as a change expects; nothing holds then.
+    pub async fn commit(&self, act: &Act, deed: Deed) -> Result<Committed, Fault> {
+        let mut changes = deed.changes;
+        let told = told(act, &deed.subject, &deed.answer);
+        changes.push(event(act, &deed.subject, deed.stream)?);
+        let own = &act.caller.tenant;
+        for tenant in std::iter::once(own).chain(deed.also.iter().filter(|also| *also != own)) {
+            let keys = self.keys.of(tenant).await?;
+            changes.push(enter(&entry_of_act(act, &deed.subject, tenant, &keys, &told))?);
+        }
+        changes.extend(stored_answer(act, &deed.answer)?);
+        self.commit_one(Batch { at: act.at, changes }).await.map_err(Fault::from)
+    }
+
+    /// Records that something was refused.
+    ///
+    /// # Errors
+    /// When the ledger cannot take it; the refusal itself stands.
+    pub async fn denial(&self, denial: Denial<'_>) -> Result<(), Fault> {
+        let tenant = &denial.caller.tenant;
+        let keys = self.keys.of(tenant).await?;
+        let changes = vec![enter(&entry_of_denial(&denial, &keys))?];
+        self.commit_one(Batch { at: denial.at, changes }).await?;
+        Ok(())
+    }
+
+    /// The answer that was kept under `record_id`, with its version.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn answer(&self, tenant: &TenantId, record_id: &str) -> Result<Option<(StoredAnswer, u64)>, Fault> {
+        let key = RecordKey::new(Kind::Answer, tenant.clone(), record_id);
+        let Some(record) = self.store.get(&key).await? else {
+            return Ok(None);
+        };
+        let answer = serde_json::from_slice(&record.body).map_err(Fault::internal)?;
+        Ok(Some((answer, record.version)))
+    }
+
+    async fn commit_one(&self, batch: Batch) -> StoreResult<Committed> {
+        let mut results = self.store.commit_many(vec![batch]).await;
+        results
+            .pop()
+            .unwrap_or_else(|| Err(aegis_model::port::StoreError::Unavailable("the store gave no result".to_owned())))
+    }
+}
+
+/// HMAC-SHA-256 in hexadecimal, over the purpose too, so that no two uses share an input.
+fn mac(key: &[u8; 32], purpose: &str, data: &[u8]) -> String {
+    hex(&Keyed::new(key).mac(&[purpose.as_bytes(), data]))
+}
+
+/// Bytes in hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the caller is told, as one text to be sealed in the entry.
+fn told(act: &Act, subject: &str, answer: &Answer) -> Vec<u8> {
+    let head = format!("{} {subject} ", act.operation.as_str());
+    let body: &[u8] = match answer {
+        Answer::Shown { body, .. } => body,
+        Answer::Secret => b"secret",
+    };
+    [head.as_bytes(), body].concat()
+}
+
+fn entry_of_act(act: &Act, subject: &str, tenant: &TenantId, keys: &TenantSecrets, told: &[u8]) -> Entry {
+    Entry {
+        action: act.operation.as_str().to_owned(),
+        correlation_id: act.caller.correlation_id.clone(),
+        decision: Some(EntryDecision { allowed: true, id: act.decision.id.to_string(), reason: act.decision.class }),
+        isolation: None,
+        kind: "act".to_owned(),
+        outcome_mac: Some(mac(&keys.mac_key, "outcome", told)),
+        policy_hash: Some(act.decision.policy_hash.clone()),
+        principal: act.caller.principal.name(),
+        request_mac: Some(mac(&keys.mac_key, "request", &act.request_digest)),
+        subject: subject.to_owned(),
+        tenant: tenant.clone(),
+        time: act.at,
+    }
+}
+
+fn entry_of_denial(denial: &Denial<'_>, keys: &TenantSecrets) -> Entry {
+    Entry {
+        action: denial.operation.as_str().to_owned(),
+        correlation_id: denial.caller.correlation_id.clone(),
+        decision: Some(EntryDecision {
+            allowed: false,
+            id: denial.decision.id.to_string(),
+            reason: denial.decision.class,
+        }),
+        isolation: None,
+        kind: "denial".to_owned(),
+        outcome_mac: None,
+        policy_hash: Some(denial.decision.policy_hash.clone()),
+        principal: denial.caller.principal.name(),
+        request_mac: Some(mac(&keys.mac_key, "request", &denial.request_digest)),
+        subject: denial.subject.clone(),
+        tenant: denial.caller.tenant.clone(),
+        time: denial.at,
+    }
+}
+
+fn enter(entry: &Entry) -> Result<Change, Fault> {
+    let bytes = entry_bytes(entry).map_err(Fault::internal)?;
+    Ok(Change::Enter(EntryDraft { tenant: entry.tenant.clone(), bytes }))
+}
+
+fn event(act: &Act, subject: &str, stream: &str) -> Result<Change, Fault> {
+    let body = serde_json::json!({
+        "subject": subject,
+        "principal": act.caller.principal.name(),
+        "correlation_id": act.caller.correlation_id.as_str(),
+    });
+    Ok(Change::Append(EventDraft {
+        tenant: act.caller.tenant.clone(),
+        stream: stream.to_owned(),
+        name: act.operation.as_str().to_owned(),
+        body: serde_json::to_vec(&body).map_err(Fault::internal)?.into(),
+    }))
+}
+
+/// The change that keeps the answer, when the caller sent an idempotency key.
+fn stored_answer(act: &Act, answer: &Answer) -> Result<Option<Change>, Fault> {
+    let Some(idempotency) = &act.idempotency else {
+        return Ok(None);
+    };
+    let (status, body) = match answer {
+        Answer::Shown { status, body } => (Some(*status), text(body)?),
+        Answer::Secret => (None, String::new()),
+    };
+    let expires_at = act.at.plus_ms(ANSWER_KEPT_MS);
+    let stored = StoredAnswer { request_digest: hex(&act.request_digest), status, body, expires_at };
+    Ok(Some(Change::Put(Put {
+        key: RecordKey::new(Kind::Answer, act.caller.tenant.clone(), idempotency.record_id.clone()),
+        expect: idempotency.replaces.map_or(Expect::Absent, Expect::Version),
+        body: serde_json::to_vec(&stored).map_err(Fault::internal)?.into(),
+        index: vec![("expires", expired_hour(expires_at).to_string())],
+        terminal: false,
+    })))
+}
+
+fn text(body: &Bytes) -> Result<String, Fault> {
+    std::str::from_utf8(body)
+        .map(str::to_owned)
+        .map_err(|error| Fault::new(Code::Internal, "an internal error occurred").caused_by(error))
+}

@@ -1,0 +1,425 @@
+//! The bodies of requests and answers: shared by the server, the SDK and the command line,
+//! and the source of the schemas in OpenAPI.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::agent::{BundleInfo, GrantState};
+use crate::caller::Role;
+use crate::decision::{Decision, PolicyLayer};
+use crate::freeze::FreezeTarget;
+use crate::id::{AgentName, KeyId, TenantId};
+use crate::ledger::Entry;
+use crate::manifest::Manifest;
+use crate::time::Timestamp;
+
+/// How many items a page has when nobody says.
+pub const PAGE_LIMIT_DEFAULT: usize = 50;
+/// How many items a page may have.
+pub const PAGE_LIMIT_MAX: usize = 500;
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Send it back as `cursor` for the next part; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// Which part of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageQuery {
+    /// At most so many items; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the part before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentView {
+    /// The name.
+    pub name: AgentName,
+    /// The newest version.
+    pub latest_version: u64,
+    /// When it was first deployed.
+    pub created_at: Timestamp,
+    /// When it was last deployed.
+    pub updated_at: Timestamp,
+}
+
+/// A version of an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VersionView {
+    /// The agent.
+    pub agent: AgentName,
+    /// The number.
+    pub version: u64,
+    /// Whether the grants it asks for hold.
+    pub grants: GrantState,
+    /// Who approved the grants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_at: Option<Timestamp>,
+    /// Who deployed it.
+    pub deployed_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// What was changed on the way from an older form of the manifest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The code, where the version has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleInfo>,
+    /// The manifest in its present form.
+    pub manifest: Manifest,
+}
+
+/// Where an endpoint shall point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointSet {
+    /// The version.
+    #[schemars(range(min = 1))]
+    pub version: u64,
+}
+
+/// A new API key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyCreate {
+    /// As what its holder acts; `viewer` when absent. Never more than the creator's own role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Whose; the creator's own tenant when absent. Others only for a platform admin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 200))]
+    pub label: String,
+    /// For how long it works; without end when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub expires_in_ms: Option<u64>,
+}
+
+/// A key that was just created. The only time its secret is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyCreated {
+    /// Its id.
+    pub key_id: KeyId,
+    /// The whole key. Keep it; it is not shown again.
+    pub api_key: String,
+    /// As what its holder acts.
+    pub role: Role,
+    /// Whose.
+    pub tenant: TenantId,
+    /// From when on it is worthless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for KeyCreated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyCreated({})", self.key_id)
+    }
+}
+
+/// A new tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantCreate {
+    /// Its name.
+    pub id: TenantId,
+}
+
+/// A rule of one of the three policy sets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyRule {
+    /// Which set.
+    pub layer: PolicyLayer,
+    /// The rule's id.
+    pub id: String,
+    /// The rule, in Cedar.
+    pub text: String,
+    /// The agent whose grant it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// For a rule that came near: what would have had to be different (`condition`,
+    /// `principal` or `resource`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+/// Which rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyListQuery {
+    /// Also the grants of this agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+}
+
+/// The policy in force for a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyList {
+    /// Every rule.
+    pub items: Vec<PolicyRule>,
+    /// SHA-256 over the platform's and the tenant's sets, in hexadecimal.
+    pub policy_hash: String,
+}
+
+/// Who would act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+pub enum PolicySubject {
+    /// A holder of a key with this role.
+    Key {
+        /// The role.
+        role: Role,
+        /// A certain key, if it matters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<KeyId>,
+    },
+    /// An agent.
+    Agent {
+        /// The agent.
+        name: AgentName,
+        /// The version whose grants count; the one that `default` points to when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
+    },
+}
+
+/// On what it would act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyResource {
+    /// `Tenant`, `Agent`, `Key`, `Host`, `Tool`, `Model`, `Secret` or `Volume`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its name.
+    pub id: String,
+}
+
+/// An act that nobody does: a question to the policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyAsk {
+    /// Who; the caller when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<PolicySubject>,
+    /// What: the name of an operation, or of a grant's action such as `connect`.
+    pub action: String,
+    /// On what; the tenant itself when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<PolicyResource>,
+    /// Circumstances: booleans, whole numbers, texts, lists of texts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, Value>,
+}
+
+/// The answer with its reasons, as operators see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyExplanation {
+    /// The answer.
+    pub decision: Decision,
+    /// The rules that decided.
+    pub determining: Vec<PolicyRule>,
+    /// Rules that would permit it if their conditions held: what would unlock it.
+    pub nearest: Vec<PolicyRule>,
+}
+
+/// What a test case expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// It should be allowed.
+    Allow,
+    /// It should be denied.
+    Deny,
+}
+
+/// One test case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyCase {
+    /// What it shows.
+    pub name: String,
+    /// The act.
+    pub ask: PolicyAsk,
+    /// What should come out.
+    pub expect: Expected,
+}
+
+/// Test cases, run against the live policy or a draft of the tenant's set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyTest {
+    /// The tenant's set as it would be; the live one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<String>,
+    /// The cases.
+    #[schemars(length(min = 1, max = 1000))]
+    pub cases: Vec<PolicyCase>,
+}
+
+/// What came out of one case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyCaseResult {
+    /// The case.
+    pub name: String,
+    /// Whether it came out as expected.
+    pub passed: bool,
+    /// The answer.
+    pub decision: Decision,
+}
+
+/// What came out of all cases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyTestResult {
+    /// Whether every case came out as expected.
+    pub passed: bool,
+    /// Case by case.
+    pub results: Vec<PolicyCaseResult>,
+}
+
+/// The signed head of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckpointView {
+    /// The checkpoint, a C2SP signed note.
+    pub checkpoint: String,
+    /// The key to pin: what signs this tenant's checkpoints.
+    pub verifier_key: String,
+    /// Number of entries.
+    pub size: u64,
+    /// The root, in base64.
+    pub root: String,
+}
+
+/// Which entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EntriesQuery {
+    /// From this position on; the newest when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
+    /// At most so many; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub limit: Option<u32>,
+}
+
+/// A ledger entry with its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerItem {
+    /// The position in the tenant's tree, from 0.
+    pub position: u64,
+    /// The entry.
+    pub entry: Entry,
+    /// The entry's exact bytes, in base64.
+    pub bytes: String,
+}
+
+/// Ledger entries, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerItems {
+    /// The entries.
+    pub items: Vec<LedgerItem>,
+    /// Number of entries in the ledger.
+    pub size: u64,
+}
+
+/// Which proof of inclusion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProofQuery {
+    /// The entry's position.
+    pub position: u64,
+    /// In the ledger of this size; the present one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+/// A proof that an entry is in a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProofView {
+    /// The entry's position.
+    pub position: u64,
+    /// In the ledger of this size.
+    pub size: u64,
+    /// The entry's leaf hash, in base64.
+    pub leaf: String,
+    /// The root, in base64.
+    pub root: String,
+    /// The hashes from the leaf to the root, in base64.
+    pub path: Vec<String>,
+    /// The same with the signed checkpoint, as a C2SP `tlog-proof`; only for the present size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tlog_proof: Option<String>,
+}
+
+/// Which proof of consistency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsistencyQuery {
+    /// The earlier size.
+    pub from: u64,
+    /// The later size; the present one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
+}
+
+/// A proof that a later ledger extends an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConsistencyView {
+    /// The earlier size.
+    pub from: u64,
+    /// The later size.
+    pub to: u64,
+    /// The root of the earlier ledger, in base64.
+    pub from_root: String,
+    /// The root of the later ledger, in base64.
+    pub to_root: String,
+    /// The hashes of the proof, in base64.
+    pub path: Vec<String>,
+}
+
+/// What to freeze.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeRequest {
+    /// `all`, `tenant/NAME`, `agent/NAME` or `key/ID`.
+    pub target: FreezeTarget,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub reason: String,
+}
+
+/// What to thaw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThawRequest {
+    /// `all`, `tenant/NAME`, `agent/NAME` or `key/ID`.
+    pub target: FreezeTarget,
+}
+
+/// Whether the server is well. No detail: the answer is open to everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Health {
+    /// `ok`, or `unavailable`.
+    pub status: String,
+}

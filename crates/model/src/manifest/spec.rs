@@ -1,0 +1,258 @@
+//! The form of `agent.yaml`: what an agent is, what it needs and where its limits lie.
+//! What it may do is in `permissions`. Must not know: how text becomes a manifest.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::names::{BundlePath, ImageReference, LabelKey, ModelPattern, Root, ToolPattern, VariableName};
+use super::permissions::Permissions;
+use super::units::{Cpu, Duration, Memory};
+use crate::id::AgentName;
+
+/// The declarative `agent.yaml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The form of the manifest.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// What is described.
+    pub kind: ManifestKind,
+    /// How it is called.
+    pub metadata: Metadata,
+    /// What it is.
+    pub spec: Spec,
+}
+
+/// The forms of a manifest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    /// The first.
+    #[default]
+    #[serde(rename = "aegis/v1")]
+    V1,
+}
+
+/// What a manifest can describe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ManifestKind {
+    /// An agent.
+    #[default]
+    Agent,
+}
+
+/// How an agent is called.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// The name, unique in its tenant.
+    pub name: AgentName,
+    /// Marks for people and policies.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub labels: BTreeMap<LabelKey, String>,
+}
+
+/// What an agent is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// How it is run.
+    #[serde(default)]
+    pub runtime: Runtime,
+    /// What its box gets. What is absent is the server's default.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub resources: Resources,
+    /// What it may do. What is absent is denied.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub permissions: Permissions,
+    /// How much it may use.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: Limits,
+    /// An agent without code: a model that reasons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Reasoning>,
+    /// What it remembers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemorySettings>,
+    /// Boxes that are kept ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Pool>,
+    /// Environment variables. Values that look like secrets are refused.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 256))]
+    pub env: BTreeMap<VariableName, String>,
+}
+
+/// Whether a part of the manifest says nothing.
+fn is_default<T: Default + PartialEq>(part: &T) -> bool {
+    *part == T::default()
+}
+
+/// How an agent is run. Exactly one of `command`, `image` and the spec's `reasoning`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Runtime {
+    /// The kind of box. A missing tier is an error, never a downgrade.
+    #[serde(default)]
+    pub isolation: Isolation,
+    /// The program and its arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub command: Option<Vec<String>>,
+    /// A container image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageReference>,
+    /// The directory that becomes `/app`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<BundlePath>,
+    /// What the box sees as `/`; `host` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Root>,
+    /// How it is spoken to.
+    #[serde(default)]
+    pub protocol: Protocol,
+}
+
+/// The kinds of boxes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// A sealed process of the host's kernel.
+    Process,
+    /// A container.
+    Docker,
+    /// A virtual machine with its own kernel.
+    Microvm,
+    /// The strongest that this machine has.
+    #[default]
+    Strongest,
+}
+
+/// How an agent is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// JSON in, JSON out.
+    #[default]
+    Stdio,
+    /// `/invocations` and `/ping` on port 8080.
+    Http,
+    /// The Model Context Protocol.
+    Mcp,
+    /// Agent to agent.
+    A2a,
+}
+
+/// What a box gets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Resources {
+    /// A share of the processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Cpu>,
+    /// Memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
+    /// Processes and threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 32_768))]
+    pub pids: Option<u32>,
+    /// Room for files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Memory>,
+    /// The longest a run may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// How long a session waits for work before it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<Duration>,
+    /// The longest a session may live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_lifetime: Option<Duration>,
+}
+
+/// How much an agent may use in one run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100_000_000))]
+    pub budget_cents: Option<u64>,
+    /// Tokens sent to and received from models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000_000_000_u64))]
+    pub tokens: Option<u64>,
+    /// Calls of tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub tool_calls: Option<u32>,
+    /// Agents that call agents that call agents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 32))]
+    pub depth: Option<u32>,
+    /// Agents called at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000))]
+    pub fan_out: Option<u32>,
+    /// What happens when one of them is reached.
+    pub on_exceeded: OnExceeded,
+}
+
+/// What happens when a limit is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExceeded {
+    /// The run waits for somebody who raises the limit.
+    Pause,
+    /// The run ends.
+    #[default]
+    Stop,
+}
+
+/// An agent without code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reasoning {
+    /// Which model.
+    pub model: ModelPattern,
+    /// What it is told.
+    #[schemars(length(max = 65_536))]
+    pub instructions: String,
+    /// What it may call; each must be granted as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub tools: Vec<ToolPattern>,
+    /// How often it may think in one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000))]
+    pub max_turns: Option<u32>,
+}
+
+/// What an agent remembers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemorySettings {
+    /// Whether it remembers at all.
+    pub enabled: bool,
+    /// How many memories are recalled for a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub recall: Option<u32>,
+}
+
+/// Boxes that are kept ready.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// How many.
+    #[schemars(range(max = 100))]
+    pub warm: u32,
+    /// The input that warms an agent up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<Value>,
+}

@@ -1,0 +1,158 @@
+//! The decision: every set is asked on its own, and all must allow.
+//!
+//! A set allows if at least one of its rules permits, none forbids, and none of those looked
+//! at failed. Cedar itself skips a rule that fails; here a failure is a no, because a forbid
+//! that could not be evaluated must not be lost.
+
+use aegis_model::decision::{LayerReason, PolicyLayer, ReasonClass};
+use cedar_policy::{Authorizer, Decision};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::facts::Facts;
+use crate::request::{Request, SubjectKind};
+use crate::set::PolicySet;
+
+/// The sets that a request is put to.
+#[derive(Clone, Copy, Debug)]
+pub struct Sets<'a> {
+    /// The installation's rules.
+    pub platform: &'a PolicySet,
+    /// The rules of the principal's tenant.
+    pub tenant: &'a PolicySet,
+    /// The grants of the agent. `None` for everybody else; an agent without is denied.
+    pub grants: Option<&'a PolicySet>,
+}
+
+impl Sets<'_> {
+    /// SHA-256 over the sets, in hexadecimal.
+    pub fn hash(&self) -> String {
+        hash_of(self)
+    }
+}
+
+/// What the sets said together. The caller gives it its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Whether every set allows it.
+    pub allowed: bool,
+    /// Why, in one word.
+    pub class: ReasonClass,
+    /// What each set said.
+    pub reasons: Vec<LayerReason>,
+    /// SHA-256 over the sets the answer was taken from, in hexadecimal.
+    pub policy_hash: String,
+}
+
+/// Says whether it may happen, and why.
+pub fn decide(sets: &Sets<'_>, request: &Request) -> Verdict {
+    decide_by(sets, request, sliced)
+}
+
+/// Asks every set by `evaluate`.
+pub(crate) fn decide_by(
+    sets: &Sets<'_>,
+    request: &Request,
+    evaluate: impl Fn(&PolicySet, &Facts) -> LayerReason,
+) -> Verdict {
+    let policy_hash = hash_of(sets);
+    let ask = |layer: PolicyLayer, set: &PolicySet, facts: &Facts| match set.layer() == layer {
+        true => evaluate(set, facts),
+        false => failed(layer, format!("the set handed in as `{}` is another one", layer.as_str())),
+    };
+    let reasons = match Facts::of(request) {
+        Err(error) => LAYERS.iter().map(|layer| failed(*layer, error.to_string())).collect(),
+        Ok(facts) => {
+            let platform = ask(PolicyLayer::Platform, sets.platform, &facts);
+            let tenant = ask(PolicyLayer::Tenant, sets.tenant, &facts);
+            let grants = match (sets.grants, request.subject.kind) {
+                (Some(set), _) => Some(ask(PolicyLayer::Grants, set, &facts)),
+                (None, SubjectKind::Agent) => Some(not_permitted(PolicyLayer::Grants)),
+                (None, SubjectKind::Key | SubjectKind::System) => None,
+            };
+            [platform, tenant].into_iter().chain(grants).collect()
+        }
+    };
+    joined(reasons, policy_hash)
+}
+
+const LAYERS: [PolicyLayer; 3] = [PolicyLayer::Platform, PolicyLayer::Tenant, PolicyLayer::Grants];
+
+/// What a set says, looking only at the rules that can match.
+pub(crate) fn sliced(set: &PolicySet, facts: &Facts) -> LayerReason {
+    let mut tally = Tally::default();
+    set.slices().open(facts, |bucket| tally.add(bucket, facts));
+    tally.reason(set.layer())
+}
+
+/// What was found so far in one set.
+#[derive(Default)]
+pub(crate) struct Tally {
+    permits: Vec<String>,
+    forbids: Vec<String>,
+    errors: Vec<String>,
+}
+
+impl Tally {
+    /// Evaluates some rules of the set.
+    pub(crate) fn add(&mut self, rules: &cedar_policy::PolicySet, facts: &Facts) {
+        let response = Authorizer::new().is_authorized(&facts.request, rules, &facts.entities);
+        let determining = response.diagnostics().reason().map(ToString::to_string);
+        match response.decision() {
+            Decision::Allow => self.permits.extend(determining),
+            // Cedar names no rule when nothing permits, and the forbids when something does forbid.
+            Decision::Deny => self.forbids.extend(determining),
+        }
+        self.errors.extend(response.diagnostics().errors().map(ToString::to_string));
+    }
+
+    /// Sorted, because Cedar names rules in no particular order.
+    pub(crate) fn reason(mut self, layer: PolicyLayer) -> LayerReason {
+        self.permits.sort_unstable();
+        self.forbids.sort_unstable();
+        self.errors.sort_unstable();
+        let (class, policies) = match (self.errors.is_empty(), self.forbids.is_empty(), self.permits.is_empty()) {
+            (false, _, _) => (ReasonClass::EvaluationFailed, self.forbids),
+            (true, false, _) => (ReasonClass::Forbidden, self.forbids),
+            (true, true, true) => (ReasonClass::NotPermitted, Vec::new()),
+            (true, true, false) => (ReasonClass::Permitted, self.permits),
+        };
+        LayerReason { layer, allowed: class == ReasonClass::Permitted, class, policies, errors: self.errors }
+    }
+}
+
+fn not_permitted(layer: PolicyLayer) -> LayerReason {
+    Tally::default().reason(layer)
+}
+
+fn failed(layer: PolicyLayer, error: String) -> LayerReason {
+    Tally { errors: vec![error], ..Tally::default() }.reason(layer)
+}
+
+/// All must allow. Of several noes the gravest is told.
+fn joined(reasons: Vec<LayerReason>, policy_hash: String) -> Verdict {
+    let says = |class: ReasonClass| reasons.iter().any(|reason| reason.class == class);
+    let class = if says(ReasonClass::EvaluationFailed) {
+        ReasonClass::EvaluationFailed
+    } else if says(ReasonClass::Forbidden) {
+        ReasonClass::Forbidden
+    } else if says(ReasonClass::NotPermitted) {
+        ReasonClass::NotPermitted
+    } else {
+        ReasonClass::Permitted
+    };
+    let allowed = class == ReasonClass::Permitted && reasons.len() >= 2 && reasons.iter().all(|reason| reason.allowed);
+    Verdict { allowed, class, reasons, policy_hash }
+}
+
+fn hash_of(sets: &Sets<'_>) -> String {
+    let mut hash = Sha256::new_with_prefix(b"aegis policy sets 1\n");
+    hash.update(sets.platform.hash());
+    hash.update(sets.tenant.hash());
+    if let Some(grants) = sets.grants {
+        hash.update(grants.hash());
+    }
+    let digits = b"0123456789abcdef";
+    let digit = |nibble: u8| digits.get(usize::from(nibble)).copied().map_or('0', char::from);
+    hash.finalize().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

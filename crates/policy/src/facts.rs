@@ -1,0 +1,128 @@
+//! A request as Cedar sees it: made once, looked at by every set.
+//! Must not know policies.
+
+use std::collections::{HashMap, HashSet};
+
+use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression};
+
+use crate::entity::{Names, toolset_of};
+use crate::host;
+use crate::request::{ContextValue, Request, Resource, ResourceType, Subject, SubjectKind};
+
+/// A principal or a resource with everything it lies in.
+pub(crate) struct Place {
+    /// The thing itself.
+    pub(crate) uid: EntityUid,
+    /// Everything it lies in, near and far, without itself.
+    pub(crate) above: Vec<EntityUid>,
+}
+
+/// A request as Cedar sees it.
+pub(crate) struct Facts {
+    pub(crate) request: cedar_policy::Request,
+    pub(crate) entities: Entities,
+    pub(crate) principal: Place,
+    pub(crate) action: Place,
+    pub(crate) resource: Place,
+}
+
+/// A request that cannot be put to Cedar; it is denied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the request cannot be judged: {0}")]
+pub(crate) struct Unjudgeable(String);
+
+fn unjudgeable(cause: impl std::fmt::Display) -> Unjudgeable {
+    Unjudgeable(cause.to_string())
+}
+
+impl Facts {
+    /// Puts the request into Cedar's terms.
+    ///
+    /// # Errors
+    /// When Cedar refuses a value; the caller denies.
+    pub(crate) fn of(asked: &Request) -> Result<Self, Unjudgeable> {
+        let names = Names::get();
+        let action = names.action(asked.action).ok_or_else(|| unjudgeable("the action is not in the table"))?;
+        let own_tenant = names.resource(ResourceType::Tenant, asked.subject.tenant.as_str());
+        let principal = principal_place(names, &asked.subject, &own_tenant);
+        let owner = names.resource(ResourceType::Tenant, owner_of(&asked.resource));
+        let resource = resource_place(names, asked, &owner);
+
+        // INVARIANT: no rule looks further than the attributes of principal and resource (the
+        // compiler checks it), so no other entity is needed, their tenants' neither.
+        let mut things = vec![entity(&principal, &asked.subject.id, &own_tenant)?, action.entity.clone()];
+        if resource.uid != principal.uid {
+            things.push(entity(&resource, &asked.resource.id, &owner)?);
+        }
+        let action = Place { uid: action.uid.clone(), above: vec![action.group.clone()] };
+        let uids = (principal.uid.clone(), action.uid.clone(), resource.uid.clone());
+        let request = cedar_policy::Request::new(uids.0, uids.1, uids.2, context(asked)?, None).map_err(unjudgeable)?;
+        // Adding to an empty store is measurably cheaper than making a store.
+        let entities = Entities::empty().add_entities(things, None).map_err(unjudgeable)?;
+        Ok(Self { request, entities, principal, action, resource })
+    }
+}
+
+/// A tenant belongs to itself, whatever the request claims.
+fn owner_of(resource: &Resource) -> &str {
+    match resource.kind {
+        ResourceType::Tenant => &resource.id,
+        _ => resource.tenant.as_str(),
+    }
+}
+
+fn principal_place(names: &Names, subject: &Subject, tenant: &EntityUid) -> Place {
+    let role = subject.role.filter(|_| subject.kind != SubjectKind::Agent);
+    let above = std::iter::once(tenant.clone()).chain(role.map(|role| names.role(role))).collect();
+    Place { uid: names.subject(subject.kind, &subject.id), above }
+}
+
+/// Names are unique within a tenant only. Another tenant's thing gets a name that none of
+/// one's own can have, so that it is never taken for the principal or for one's own thing.
+fn resource_place(names: &Names, asked: &Request, owner: &EntityUid) -> Place {
+    let resource = &asked.resource;
+    let foreign = resource.kind != ResourceType::Tenant && resource.tenant != asked.subject.tenant;
+    let uid = match foreign {
+        true => names.resource(resource.kind, &format!("{}/{}", resource.tenant, resource.id)),
+        false => names.resource(resource.kind, &resource.id),
+    };
+    let mut above = match resource.kind {
+        ResourceType::Tenant => Vec::new(),
+        _ => vec![owner.clone()],
+    };
+    match resource.kind {
+        ResourceType::Host => above.extend(host::domains(&resource.id).map(|domain| names.domain(domain))),
+        ResourceType::Tool => above.extend(toolset_of(&resource.id).map(|toolset| names.toolset(toolset))),
+        _ => {}
+    }
+    Place { uid, above }
+}
+
+fn entity(place: &Place, name: &str, tenant: &EntityUid) -> Result<Entity, Unjudgeable> {
+    let attributes = HashMap::from([
+        ("name".to_owned(), RestrictedExpression::new_string(name.to_owned())),
+        ("tenant".to_owned(), RestrictedExpression::new_entity_uid(tenant.clone())),
+    ]);
+    let parents: HashSet<EntityUid> = place.above.iter().cloned().collect();
+    Entity::new(place.uid.clone(), attributes, parents).map_err(unjudgeable)
+}
+
+fn context(asked: &Request) -> Result<Context, Unjudgeable> {
+    if asked.context.is_empty() {
+        return Ok(Context::empty());
+    }
+    let pairs = asked.context.iter().map(|(name, value)| (name.clone(), expression(value)));
+    Context::from_pairs(pairs).map_err(unjudgeable)
+}
+
+fn expression(value: &ContextValue) -> RestrictedExpression {
+    match value {
+        ContextValue::Bool(value) => RestrictedExpression::new_bool(*value),
+        ContextValue::Long(value) => RestrictedExpression::new_long(*value),
+        ContextValue::Address { address } => RestrictedExpression::new_ip(address.to_string()),
+        ContextValue::Text(value) => RestrictedExpression::new_string(value.clone()),
+        ContextValue::TextSet(values) => {
+            RestrictedExpression::new_set(values.iter().cloned().map(RestrictedExpression::new_string))
+        }
+    }
+}

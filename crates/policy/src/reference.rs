@@ -1,0 +1,70 @@
+//! Cedar without slicing, as the measure for it: tests compare answers, benchmarks compare
+//! times. Not for production, where it is slower by the number of rules.
+
+use aegis_model::decision::LayerReason;
+use cedar_policy::PolicySetError;
+
+use crate::decide::{Sets, Tally, Verdict, decide_by};
+use crate::facts::Facts;
+use crate::request::Request;
+use crate::set::PolicySet;
+
+/// All rules of a set in one Cedar set.
+#[derive(Debug)]
+pub struct Unsliced(cedar_policy::PolicySet);
+
+impl Unsliced {
+    /// Puts the rules of a set into one Cedar set.
+    ///
+    /// # Errors
+    /// When Cedar does not take them.
+    pub fn of(set: &PolicySet) -> Result<Self, PolicySetError> {
+        let rules = set.rules().iter().map(|rule| rule.policy.clone());
+        cedar_policy::PolicySet::from_policies(rules).map(Self)
+    }
+}
+
+/// The same sets as [`Sets`], each beside its unsliced form.
+#[derive(Clone, Copy, Debug)]
+pub struct UnslicedSets<'a> {
+    /// The sets as they are.
+    pub sets: Sets<'a>,
+    /// The installation's rules.
+    pub platform: &'a Unsliced,
+    /// The tenant's rules.
+    pub tenant: &'a Unsliced,
+    /// The agent's grants.
+    pub grants: Option<&'a Unsliced>,
+}
+
+/// Decides like [`crate::decide`], but looks at every rule.
+pub fn decide_unsliced(unsliced: &UnslicedSets<'_>, request: &Request) -> Verdict {
+    decide_by(&unsliced.sets, request, |set, facts| evaluate(unsliced, set, facts))
+}
+
+fn evaluate(unsliced: &UnslicedSets<'_>, set: &PolicySet, facts: &Facts) -> LayerReason {
+    use aegis_model::decision::PolicyLayer;
+    let rules = match set.layer() {
+        PolicyLayer::Platform => Some(unsliced.platform),
+        PolicyLayer::Tenant => Some(unsliced.tenant),
+        PolicyLayer::Grants => unsliced.grants,
+    };
+    let mut tally = Tally::default();
+    if let Some(Unsliced(rules)) = rules {
+        tally.add(rules, facts);
+    }
+    tally.reason(set.layer())
+}
+
+/// Asks one set on its own, sliced: what a benchmark of one set measures.
+pub fn ask_one(set: &PolicySet, request: &Request) -> Option<LayerReason> {
+    Facts::of(request).ok().map(|facts| crate::decide::sliced(set, &facts))
+}
+
+/// Asks one set on its own, looking at every rule.
+pub fn ask_one_unsliced(set: &PolicySet, unsliced: &Unsliced, request: &Request) -> Option<LayerReason> {
+    let facts = Facts::of(request).ok()?;
+    let mut tally = Tally::default();
+    tally.add(&unsliced.0, &facts);
+    Some(tally.reason(set.layer()))
+}

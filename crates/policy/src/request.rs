@@ -1,0 +1,152 @@
+//! What is asked: who wants to do what to which thing, and under which circumstances.
+//! Must not know Cedar.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use aegis_model::operation::ResourceKind;
+use aegis_model::{Caller, Principal, Role, TenantId};
+use serde::{Deserialize, Serialize};
+
+use crate::action::ActionName;
+
+/// What kind of principal asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// The holder of an API key.
+    Key,
+    /// An agent in its box.
+    Agent,
+    /// The server itself.
+    System,
+}
+
+/// Who asks. All of it comes from the credential, or from the door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// What kind of principal.
+    pub kind: SubjectKind,
+    /// The key's id or the agent's name.
+    pub id: String,
+    /// Whose.
+    pub tenant: TenantId,
+    /// As what. An agent has no role: what is set here for one is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+impl From<&Caller> for Subject {
+    fn from(caller: &Caller) -> Self {
+        let (kind, id) = match &caller.principal {
+            Principal::Key { id } => (SubjectKind::Key, id.as_str()),
+            Principal::Agent { name } => (SubjectKind::Agent, name.as_str()),
+            Principal::System => (SubjectKind::System, "system"),
+        };
+        let role = (kind != SubjectKind::Agent).then_some(caller.role);
+        Self { kind, id: id.to_owned(), tenant: caller.tenant.clone(), role }
+    }
+}
+
+/// What kind of thing is acted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceType {
+    /// A tenant: collections, and everything that has no name of its own.
+    Tenant,
+    /// An agent.
+    Agent,
+    /// An API key.
+    Key,
+    /// A host outside the box, by its normalised name.
+    Host,
+    /// A tool, as `name` or `mcp:server/name`.
+    Tool,
+    /// A model.
+    Model,
+    /// A secret.
+    Secret,
+    /// A volume.
+    Volume,
+}
+
+impl ResourceType {
+    /// Every type.
+    pub const ALL: [Self; 8] =
+        [Self::Tenant, Self::Agent, Self::Key, Self::Host, Self::Tool, Self::Model, Self::Secret, Self::Volume];
+
+    /// The type as it is written in policies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "Tenant",
+            Self::Agent => "Agent",
+            Self::Key => "Key",
+            Self::Host => "Host",
+            Self::Tool => "Tool",
+            Self::Model => "Model",
+            Self::Secret => "Secret",
+            Self::Volume => "Volume",
+        }
+    }
+}
+
+impl From<ResourceKind> for ResourceType {
+    fn from(kind: ResourceKind) -> Self {
+        match kind {
+            ResourceKind::Tenant => Self::Tenant,
+            ResourceKind::Agent => Self::Agent,
+            ResourceKind::Key => Self::Key,
+        }
+    }
+}
+
+/// What is acted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// What kind of thing.
+    pub kind: ResourceType,
+    /// Its name.
+    pub id: String,
+    /// Whose. A resource of type `Tenant` is its own: there only `id` counts.
+    pub tenant: TenantId,
+}
+
+impl Resource {
+    /// The tenant as a resource.
+    pub fn tenant(tenant: &TenantId) -> Self {
+        Self { kind: ResourceType::Tenant, id: tenant.as_str().to_owned(), tenant: tenant.clone() }
+    }
+}
+
+/// A circumstance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ContextValue {
+    /// Yes or no.
+    Bool(bool),
+    /// A whole number.
+    Long(i64),
+    /// An address, for the attributes that the schema declares as addresses.
+    Address {
+        /// The address.
+        address: IpAddr,
+    },
+    /// A text.
+    Text(String),
+    /// Some texts, without order.
+    TextSet(BTreeSet<String>),
+}
+
+/// The whole question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who.
+    pub subject: Subject,
+    /// What.
+    pub action: ActionName,
+    /// To which thing.
+    pub resource: Resource,
+    /// Under which circumstances, by the names in the schema.
+    #[serde(default)]
+    pub context: BTreeMap<String, ContextValue>,
+}

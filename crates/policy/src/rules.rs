@@ -1,0 +1,57 @@
+//! The rules that come with the house. Roles are policies like any other, generated from the
+//! table of operations' groups. Must not know what a tenant adds.
+
+use aegis_model::Role;
+use aegis_model::operation::ActionGroup;
+
+use crate::action::GrantAction;
+use crate::quote::literal;
+use crate::set::PolicySource;
+
+/// What a role may do: every group up to its own strength.
+const fn groups_of(role: Role) -> &'static [ActionGroup] {
+    use ActionGroup::{Administer, Operate, Platform, Read};
+    match role {
+        Role::Viewer => &[Read],
+        Role::Operator => &[Read, Operate],
+        Role::Admin => &[Read, Operate, Administer],
+        Role::PlatformAdmin => &[Read, Operate, Administer, Platform],
+    }
+}
+
+/// The installation's own rules: roles, what agents may ask for at all, and the wall between
+/// tenants. An agent may do nothing of the API.
+pub fn platform_rules() -> Vec<PolicySource> {
+    let roles = Role::ALL.into_iter().map(role_rule);
+    let agents = PolicySource {
+        id: "agents".to_owned(),
+        text: format!(
+            "// Whatever leaves a box needs a grant as well.\n\
+             permit (principal is Agent, action in Action::{}, resource);\n",
+            literal(GrantAction::GROUP)
+        ),
+    };
+    let wall = PolicySource {
+        id: "tenants".to_owned(),
+        text: "// Nobody acts outside their own tenant, whatever any other rule says.\n\
+               forbid (principal, action, resource) unless { resource.tenant == principal.tenant };\n"
+            .to_owned(),
+    };
+    roles.chain([agents, wall]).collect()
+}
+
+fn role_rule(role: Role) -> PolicySource {
+    let name = role.as_str();
+    let groups: Vec<String> =
+        groups_of(role).iter().map(|group| format!("Action::{}", literal(group.as_str()))).collect();
+    let text = format!("permit (principal in Role::{}, action in [{}], resource);\n", literal(name), groups.join(", "));
+    PolicySource { id: format!("role-{name}"), text }
+}
+
+/// What a tenant begins with: everybody of the tenant may do within it what the other sets
+/// allow. The tenant narrows it by forbids, or replaces it.
+pub fn default_tenant_policies() -> Vec<PolicySource> {
+    let text = "// Everybody of this tenant, within this tenant. Roles and grants still have to allow it.\n\
+                permit (principal, action, resource) when { resource.tenant == principal.tenant };\n";
+    vec![PolicySource { id: "own-tenant".to_owned(), text: text.to_owned() }]
+}

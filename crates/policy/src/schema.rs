@@ -1,0 +1,147 @@
+//! The Cedar schema: generated from the table of operations and the actions that need a grant,
+//! so that an operation cannot be forgotten. Must not know policies or requests.
+
+use std::sync::LazyLock;
+
+use aegis_model::operation::ActionGroup;
+use aegis_model::{Operation, Role};
+use cedar_policy::{Schema, Validator};
+
+use crate::action::GrantAction;
+use crate::entity::{DOMAIN, ROLE, SYSTEM, TOOLSET};
+use crate::request::ResourceType;
+
+static TEXT: LazyLock<String> = LazyLock::new(generate);
+static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| Validator::new(parse(&TEXT)));
+
+/// The schema that every policy is checked against.
+pub fn schema_text() -> &'static str {
+    &TEXT
+}
+
+/// Checks policies against the schema.
+pub(crate) fn validator() -> &'static Validator {
+    &VALIDATOR
+}
+
+#[expect(clippy::expect_used, reason = "the text is generated from constants alone; every test parses it")]
+fn parse(text: &str) -> Schema {
+    let (schema, _warnings) = Schema::from_cedarschema_str(text).expect("the generated schema is well-formed");
+    schema
+}
+
+fn generate() -> String {
+    let mut text = String::from("// Generated from the table of operations. Every thing belongs to a tenant.\n");
+    for line in entity_lines().chain(action_lines()) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+fn entity_lines() -> impl Iterator<Item = String> {
+    let roles: Vec<String> = Role::ALL.iter().map(|role| format!("\"{}\"", role.as_str())).collect();
+    let fixed = [format!("entity {ROLE} enum [{}];", roles.join(", ")), format!("entity {DOMAIN}, {TOOLSET};")];
+    let system = entity_line(SYSTEM, &["Tenant", ROLE]);
+    let resources = ResourceType::ALL.into_iter().map(|kind| entity_line(kind.as_str(), groups_of(kind)));
+    fixed.into_iter().chain([system]).chain(resources)
+}
+
+fn entity_line(name: &str, groups: &[&str]) -> String {
+    let inside = if groups.is_empty() { String::new() } else { format!(" in [{}]", groups.join(", ")) };
+    format!("entity {name}{inside} {{ name: String, tenant: Tenant }};")
+}
+
+const fn groups_of(kind: ResourceType) -> &'static [&'static str] {
+    match kind {
+        ResourceType::Tenant => &[],
+        ResourceType::Key => &["Tenant", ROLE],
+        ResourceType::Host => &["Tenant", DOMAIN],
+        ResourceType::Tool => &["Tenant", TOOLSET],
+        ResourceType::Agent | ResourceType::Model | ResourceType::Secret | ResourceType::Volume => &["Tenant"],
+    }
+}
+
+fn action_lines() -> impl Iterator<Item = String> {
+    let groups = ActionGroup::ALL.iter().map(|group| group.as_str()).chain([GrantAction::GROUP]);
+    let group_lines = groups.map(|group| format!("action \"{group}\";"));
+    let operations = Operation::ALL.iter().copied().map(operation_line);
+    let grants = GrantAction::ALL.into_iter().map(grant_line);
+    group_lines.chain(operations).chain(grants)
+}
+
+fn operation_line(operation: Operation) -> String {
+    let name = operation.as_str();
+    let group = operation.group().as_str();
+    let resource = operation.resource().as_str();
+    let context = operation_context(operation);
+    format!(
+        "action \"{name}\" in [\"{group}\"] appliesTo {{ principal: [Key, System, Agent], resource: [{resource}], \
+         context: {{ {context} }} }};"
+    )
+}
+
+/// The path's parameters that do not name the resource, always given: a rule that looks at one
+/// which the caller forgot fails, and so denies.
+fn operation_context(operation: Operation) -> String {
+    let own = operation.resource().parameter();
+    let parameters = operation.path().split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let attributes = parameters.filter(|parameter| Some(*parameter) != own).map(|parameter| {
+        let kind = if parameter == "version" { "Long" } else { "String" };
+        format!("{parameter}: {kind}")
+    });
+    attributes.collect::<Vec<_>>().join(", ")
+}
+
+fn grant_line(action: GrantAction) -> String {
+    let (resource, context) = grant_form(action);
+    format!(
+        "action \"{}\" in [\"{}\"] appliesTo {{ principal: [Agent], resource: [{}], context: {{ {context} }} }};",
+        action.as_str(),
+        GrantAction::GROUP,
+        resource.as_str()
+    )
+}
+
+/// What the action is done to, and what is known when it is decided.
+///
+/// `private_address` is set when a name turned out to lie at an address that is not public;
+/// `method` and `path` are set once the request is known.
+const fn grant_form(action: GrantAction) -> (ResourceType, &'static str) {
+    match action {
+        GrantAction::Connect => (
+            ResourceType::Host,
+            "port: Long, protocol: String, websocket: Bool, method?: String, path?: String, \
+             private_address?: __cedar::ipaddr",
+        ),
+        GrantAction::CallTool => (ResourceType::Tool, ""),
+        GrantAction::UseModel => (ResourceType::Model, ""),
+        GrantAction::InvokeAgent => (ResourceType::Agent, ""),
+        GrantAction::UseSecret => (ResourceType::Secret, "host: String, port: Long"),
+        GrantAction::ReadPath | GrantAction::WritePath => (ResourceType::Volume, "path: String"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_parses_without_warnings_and_names_every_action() {
+        let (schema, warnings) = Schema::from_cedarschema_str(schema_text()).unwrap();
+        assert_eq!(warnings.map(|warning| warning.to_string()).collect::<Vec<_>>(), Vec::<String>::new());
+        let known: Vec<String> = schema.actions().map(|uid| uid.id().unescaped().to_owned()).collect();
+        for action in crate::ActionName::all() {
+            assert!(known.iter().any(|name| name == action.as_str()), "{action}");
+            assert!(known.iter().any(|name| name == action.group()), "{}", action.group());
+        }
+    }
+
+    #[test]
+    fn what_the_path_says_beside_the_resource_is_context() {
+        assert!(schema_text().contains("\"endpoint_set\" in [\"administer\"] appliesTo"));
+        assert_eq!(operation_context(Operation::EndpointSet), "endpoint: String");
+        assert_eq!(operation_context(Operation::VersionView), "version: Long");
+        assert_eq!(operation_context(Operation::AgentView), "");
+    }
+}

@@ -1,0 +1,132 @@
+//! What this machine can do. Grows with what Aegis needs of a machine.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::config::{Config, UpOptions};
+use crate::data_dir::DataDir;
+
+/// Free space below which a warning is due.
+const FREE_MIN_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckState {
+    /// It is there and works.
+    Ok,
+    /// It is not there.
+    Missing,
+    /// It is there and does not work.
+    Failed,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DoctorCheck {
+    /// What was looked at.
+    pub name: String,
+    /// What was found.
+    pub state: CheckState,
+    /// The same in words.
+    pub found: String,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+    /// Whether the configuration needs it.
+    pub configured: bool,
+}
+
+/// All checks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DoctorReport {
+    /// One by one.
+    pub checks: Vec<DoctorCheck>,
+}
+
+impl DoctorReport {
+    /// Whether everything that is configured works.
+    pub fn is_well(&self) -> bool {
+        self.checks.iter().all(|check| check.state == CheckState::Ok || !check.configured)
+    }
+}
+
+/// Looks at the machine.
+pub fn doctor(options: &UpOptions) -> DoctorReport {
+    let config = match Config::load(options) {
+        Ok(config) => config,
+        Err(error) => return DoctorReport { checks: vec![needed("configuration", Err(error.to_string()), None)] },
+    };
+    let mut checks = vec![
+        needed("configuration", Ok("valid".to_owned()), None),
+        needed("data directory", data_dir(&config.data_dir), Some("choose another with `--data-dir`")),
+        needed("free space", free_space(&config.data_dir), Some("free at least 1 GiB on that disk")),
+        needed("API address", free_port(config.listen), Some("choose another with `--listen`")),
+        needed("metrics address", free_port(config.metrics_listen), Some("choose another with `--metrics-listen`")),
+    ];
+    if let Some(tls) = &config.tls {
+        let read = crate::listen::acceptor(tls).map(|_| "usable".to_owned()).map_err(|error| error.to_string());
+        checks.push(needed("TLS certificate", read, Some("give a PEM chain and its key in `tls`")));
+    }
+    checks.extend(kernel());
+    DoctorReport { checks }
+}
+
+fn needed(name: &str, found: Result<String, String>, fix: Option<&str>) -> DoctorCheck {
+    let state = if found.is_ok() { CheckState::Ok } else { CheckState::Failed };
+    let fix = fix.filter(|_| found.is_err()).map(str::to_owned);
+    let found = found.unwrap_or_else(|problem| problem);
+    DoctorCheck { name: name.to_owned(), state, found, fix, configured: true }
+}
+
+fn data_dir(path: &Path) -> Result<String, String> {
+    if !path.exists() {
+        return Ok(format!("`{}` will be made", path.display()));
+    }
+    DataDir::open(path).map(|_| format!("`{}`", path.display())).map_err(|error| error.to_string())
+}
+
+/// Free space at the nearest directory that exists.
+fn free_space(path: &Path) -> Result<String, String> {
+    let there = path.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+    let stat = rustix::fs::statvfs(there).map_err(|error| error.to_string())?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let text = format!("{} MiB", free / 1024 / 1024);
+    if free < FREE_MIN_BYTES { Err(text) } else { Ok(text) }
+}
+
+/// Whether the address is free, or Aegis itself is there already.
+fn free_port(address: std::net::SocketAddr) -> Result<String, String> {
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => Ok(format!("`{address}` is free")),
+        Err(error) => Err(format!("`{address}`: {error}")),
+    }
+}
+
+/// What boxes will need of the kernel. Not needed yet, and said so.
+fn kernel() -> Vec<DoctorCheck> {
+    let file = |name: &str, path: &str, fix: &str| {
+        let there = Path::new(path).exists();
+        DoctorCheck {
+            name: name.to_owned(),
+            state: if there { CheckState::Ok } else { CheckState::Missing },
+            found: if there { format!("`{path}`") } else { format!("no `{path}`") },
+            fix: (!there).then(|| fix.to_owned()),
+            configured: false,
+        }
+    };
+    vec![
+        kernel_release(),
+        file("user namespaces", "/proc/self/ns/user", "enable CONFIG_USER_NS"),
+        file("cgroups v2", "/sys/fs/cgroup/cgroup.controllers", "boot with the unified hierarchy"),
+        file("KVM", "/dev/kvm", "enable virtualisation and load the kvm module"),
+    ]
+}
+
+fn kernel_release() -> DoctorCheck {
+    let found = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+    let state = if found.is_empty() { CheckState::Missing } else { CheckState::Ok };
+    DoctorCheck { name: "kernel".to_owned(), state, found, fix: None, configured: false }
+}

@@ -1,0 +1,120 @@
+//! Starting and stopping: everything is ready before `ready` is said, and running requests
+//! end before the process does.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::{Config, UpOptions};
+use crate::data_dir::DataDir;
+use crate::listen::{Listener, acceptor, bind};
+use crate::start_error::StartError;
+use crate::wire::{House, house};
+use crate::{sweep, telemetry};
+
+/// A server that serves.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Where.
+    pub url: String,
+    /// Where metrics are.
+    pub metrics_url: String,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Where the first admin's key lies.
+    pub admin_key: PathBuf,
+    /// Whether this was the first start.
+    pub first_start: bool,
+}
+
+/// Runs the server until SIGTERM or SIGINT. Says when it is ready.
+///
+/// # Errors
+/// When it cannot start; the message names the cause.
+pub fn run(options: &UpOptions, on_ready: impl FnOnce(&Ready) + Send) -> Result<(), StartError> {
+    let config = Config::load(options)?;
+    telemetry::start(config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
+    let ended = runtime.block_on(up(&config, on_ready));
+    // What still runs after the drain is cut off.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(), StartError> {
+    let mut stop_signals = StopSignals::listen()?;
+    let tls = config.tls.as_ref().map(acceptor).transpose()?;
+    let data = DataDir::open(&config.data_dir)?;
+    let api = bind(config.listen, "--listen").await?;
+    let metrics = bind(config.metrics_listen, "--metrics-listen").await?;
+    let house = house(config, &data).await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let ready = Ready {
+        url: format!("{scheme}://{}", api.local_addr().map_err(StartError::System)?),
+        metrics_url: format!("http://{}/metrics", metrics.local_addr().map_err(StartError::System)?),
+        data_dir: config.data_dir.clone(),
+        admin_key: data.admin_key(),
+        first_start: house.first_start,
+    };
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(listener(config, &house, api, aegis_gateway::router(&house.app), tls).serve(stopped.clone()));
+    let measured = listener(config, &house, metrics, aegis_gateway::metrics_router(&house.app), None);
+    let measuring = tokio::spawn(measured.serve(stopped.clone()));
+    let sweeping = tokio::spawn(sweep::run(Arc::clone(&house.store), Arc::clone(&house.clock), stopped));
+    tracing::info!(url = ready.url, metrics = ready.metrics_url, "ready");
+    on_ready(&ready);
+    stop_signals.next().await;
+    house.app.drain();
+    tracing::info!("stopping: no new connections, running requests may end; signal again to stop at once");
+    let _ = stop.send(true);
+    let ended = async { tokio::join!(serving, measuring, sweeping) };
+    tokio::select! {
+        _ = ended => tracing::info!("stopped"),
+        () = tokio::time::sleep(Duration::from_millis(config.drain_timeout_ms)) => tracing::warn!("stopped; requests were cut off"),
+        () = stop_signals.next() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}
+
+fn listener(
+    config: &Config,
+    house: &House,
+    socket: tokio::net::TcpListener,
+    router: Router,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+) -> Listener {
+    Listener {
+        socket,
+        tls,
+        router,
+        metrics: house.app.metrics(),
+        connections_max: config.http.connections_max,
+        header_timeout: Duration::from_millis(config.http.header_timeout_ms),
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<Self, StartError> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(StartError::System)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(StartError::System)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

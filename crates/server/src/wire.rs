@@ -1,0 +1,112 @@
+//! Which adapter stands behind which port, and which room gets which port.
+
+use std::sync::Arc;
+
+use aegis_adapters::objects::DiskObjects;
+use aegis_dispatch::{Freezes, Gate, Policies};
+use aegis_fleet::Fleet;
+use aegis_gateway::{App, Hosts, Metrics, Rooms};
+use aegis_identity::MasterKey;
+use aegis_ledger::Sealer;
+use aegis_ledger::journal::Journal;
+use aegis_ledger::reader::LedgerReader;
+use aegis_model::port::{Clock, Entropy, Integrity, Objects, Store, TenantKeys};
+use aegis_tenancy::{Tenancy, Vault};
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::start_error::StartError;
+use crate::system::{SystemClock, SystemEntropy};
+
+/// The server's parts, joined.
+pub struct House {
+    /// The front.
+    pub app: Arc<App>,
+    /// The store, for background work.
+    pub store: Arc<dyn Store>,
+    /// The time, for background work.
+    pub clock: Arc<dyn Clock>,
+    /// Whether this was the first start.
+    pub first_start: bool,
+}
+
+/// What stands behind the ports.
+struct Ports {
+    store: Arc<dyn Store>,
+    objects: Arc<dyn Objects>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    vault: Arc<Vault>,
+    master: MasterKey,
+}
+
+/// Builds the house in `data`.
+pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError> {
+    let ports = wire_ports(data)?;
+    let keys: Arc<dyn TenantKeys> = Arc::clone(&ports.vault) as Arc<dyn TenantKeys>;
+    let journal = Arc::new(Journal::new(Arc::clone(&ports.store), Arc::clone(&keys)));
+    let tenancy = wire_tenancy(&ports, &journal);
+    let first_start = first_start(&tenancy, &*ports.clock, data).await?;
+    let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
+    let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
+    let policies = Arc::new(Policies::new(Arc::clone(&fleet), Arc::clone(&ports.entropy))?);
+    let gate = wire_gate(&ports, &journal, &policies, &freezes);
+    let rooms = Rooms {
+        tenancy,
+        gate,
+        freezes,
+        policies,
+        fleet,
+        ledger: LedgerReader::new(Arc::clone(&ports.store), keys),
+        journal,
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+    };
+    let hosts = Hosts::new(&config.http.hosts, &config.http.origins);
+    let app = App::new(rooms, config.http.limits(), hosts, Arc::new(Metrics::default()));
+    Ok(House { app, store: ports.store, clock: ports.clock, first_start })
+}
+
+fn wire_ports(data: &DataDir) -> Result<Ports, StartError> {
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let master = data.open_master_key(&*entropy)?;
+    let store = wire_store(data, &master)?;
+    let objects = wire_objects(data)?;
+    let vault_key = MasterKey::new(master.derive("tenant-keys"));
+    let vault = Arc::new(Vault::new(Arc::clone(&store), Arc::clone(&entropy), vault_key));
+    Ok(Ports { store, objects, clock: Arc::new(SystemClock::start()), entropy, vault, master })
+}
+
+/// What marks rows and grows trees.
+pub fn wire_integrity(master: &MasterKey) -> Arc<dyn Integrity> {
+    Arc::new(Sealer::new(&master.derive("row-marks")))
+}
+
+fn wire_store(data: &DataDir, master: &MasterKey) -> Result<Arc<dyn Store>, StartError> {
+    Ok(aegis_store::open(data.path(), wire_integrity(master))?)
+}
+
+fn wire_objects(data: &DataDir) -> Result<Arc<dyn Objects>, StartError> {
+    let path = data.objects();
+    let objects = DiskObjects::open(&path).map_err(|cause| StartError::DataDir { path, cause })?;
+    Ok(Arc::new(objects))
+}
+
+fn wire_tenancy(ports: &Ports, journal: &Arc<Journal>) -> Tenancy {
+    Tenancy::new(Arc::clone(journal), Arc::clone(&ports.vault), Arc::clone(&ports.entropy), &ports.master)
+}
+
+fn wire_gate(ports: &Ports, journal: &Arc<Journal>, policies: &Arc<Policies>, freezes: &Arc<Freezes>) -> Gate {
+    Gate::new(Arc::clone(journal), Arc::clone(policies), Arc::clone(freezes), Arc::clone(&ports.entropy))
+}
+
+/// The admin's key is on disk before it counts: a start that is cut short leaves no key that
+/// nobody has.
+async fn first_start(tenancy: &Tenancy, clock: &dyn Clock, data: &DataDir) -> Result<bool, StartError> {
+    let Some(start) = tenancy.first_start(clock.now()).await? else {
+        return Ok(false);
+    };
+    data.keep_admin_key(&start.admin_key)?;
+    tenancy.complete(start).await?;
+    Ok(true)
+}

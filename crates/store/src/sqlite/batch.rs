@@ -1,0 +1,174 @@
+//! One batch inside the writer's transaction: each change checked and written. Knows
+//! nothing of transactions; whoever calls it undoes what a refused batch has written.
+
+use aegis_model::port::{Integrity, StoreError};
+use aegis_model::record::{
+    Batch, Change, Committed, EntryDraft, EventDraft, Expect, Put, Record, RecordKey,
+};
+use aegis_model::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::memory::{Memory, toggle};
+use super::read;
+use super::row::{self, RecordRow};
+use super::trouble::Trouble;
+
+/// The writer's hands inside a transaction.
+pub(super) struct Writing<'a> {
+    pub connection: &'a Connection,
+    pub integrity: &'a dyn Integrity,
+    pub memory: &'a mut Memory,
+}
+
+impl Writing<'_> {
+    /// Does every change of the batch, or stops at the first that does not hold.
+    pub(super) fn apply(&mut self, batch: &Batch) -> Result<Committed, Trouble> {
+        let mut done = Committed::default();
+        for change in &batch.changes {
+            match change {
+                Change::Put(put) => done.versions.push(self.put(put, batch.at)?),
+                Change::Delete { key, expect } => self.delete(key, *expect)?,
+                Change::Require { key, expect } => {
+                    self.expected(key, *expect)?;
+                }
+                Change::Append(draft) => done.sequences.push(self.append(draft, batch.at)?),
+                Change::Enter(draft) => done.positions.push(self.enter(draft)?),
+                Change::Enqueue(draft) => self.enqueue(draft)?,
+                Change::Finish(lease) => self.finish(lease)?,
+                Change::Release { lease, due } => self.release(lease, *due)?,
+            }
+        }
+        Ok(done)
+    }
+
+    /// The document that is there, if it is as expected.
+    fn expected(&self, key: &RecordKey, expect: Expect) -> Result<Option<RecordRow>, Trouble> {
+        let present = read::record(self.connection, self.integrity, key)?;
+        let found = present.as_ref().map_or(0, |row| row.record.version);
+        let holds = match expect {
+            Expect::Any => true,
+            Expect::Absent => present.is_none(),
+            Expect::Version(version) => present.is_some() && version == found,
+        };
+        if holds { Ok(present) } else { Err(StoreError::Conflict { key: key.clone(), expected: expect, found }.into()) }
+    }
+
+    /// The document that is there, if it is as expected and may still change.
+    fn changeable(&self, key: &RecordKey, expect: Expect) -> Result<Option<RecordRow>, Trouble> {
+        let present = self.expected(key, expect)?;
+        match &present {
+            Some(row) if row.record.terminal => Err(StoreError::Immutable { key: key.clone() }.into()),
+            _ => Ok(present),
+        }
+    }
+
+    fn put(&mut self, put: &Put, at: Timestamp) -> Result<u64, Trouble> {
+        let present = self.changeable(&put.key, put.expect)?;
+        let version = present.as_ref().map_or(0, |row| row.record.version).saturating_add(1);
+        let record = Record {
+            key: put.key.clone(),
+            version,
+            body: put.body.clone(),
+            terminal: put.terminal,
+            changed_at: at,
+        };
+        let indexed = row::indexed_text(&put.index)?;
+        let mark = row::record_mark(self.integrity, &record, &indexed);
+        let statement = if present.is_some() { UPDATE_RECORD } else { INSERT_RECORD };
+        self.connection.prepare_cached(statement)?.execute(params![
+            put.key.kind.as_str(),
+            put.key.tenant.as_str(),
+            put.key.id,
+            version.cast_signed(),
+            i64::from(put.terminal),
+            at.as_millis().cast_signed(),
+            indexed,
+            mark,
+            put.body.as_ref(),
+        ])?;
+        toggle(&mut self.memory.seal.records, &mark);
+        if let Some(old) = &present {
+            toggle(&mut self.memory.seal.records, &old.mark);
+        }
+        let unchanged = present.as_ref().map_or("[]", |old| old.indexed.as_str()) == indexed;
+        if !unchanged {
+            self.unindex(present.as_ref())?;
+            self.index(put)?;
+        }
+        Ok(version)
+    }
+
+    fn index(&self, put: &Put) -> Result<(), Trouble> {
+        let query = "INSERT INTO record_index (kind, tenant, name, value, id) VALUES (?, ?, ?, ?, ?)";
+        let mut statement = self.connection.prepare_cached(query)?;
+        for (name, value) in &put.index {
+            let key = &put.key;
+            statement.execute(params![key.kind.as_str(), key.tenant.as_str(), name, value, key.id])?;
+        }
+        Ok(())
+    }
+
+    fn unindex(&self, present: Option<&RecordRow>) -> Result<(), Trouble> {
+        let Some(RecordRow { record: Record { key, .. }, indexed, .. }) = present else { return Ok(()) };
+        let query = "DELETE FROM record_index WHERE kind = ? AND tenant = ? AND name = ? AND value = ? AND id = ?";
+        let mut statement = self.connection.prepare_cached(query)?;
+        for (name, value) in row::indexed_values(key, indexed)? {
+            let removed = statement.execute(params![key.kind.as_str(), key.tenant.as_str(), name, value, key.id])?;
+            if removed != 1 {
+                return Err(row::altered("index of", &key.id).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, key: &RecordKey, expect: Expect) -> Result<(), Trouble> {
+        let Some(present) = self.changeable(key, expect)? else { return Ok(()) };
+        self.unindex(Some(&present))?;
+        let query = "DELETE FROM records WHERE kind = ? AND tenant = ? AND id = ?";
+        let mut statement = self.connection.prepare_cached(query)?;
+        statement.execute(params![key.kind.as_str(), key.tenant.as_str(), key.id])?;
+        toggle(&mut self.memory.seal.records, &present.mark);
+        Ok(())
+    }
+
+    fn append(&mut self, draft: &EventDraft, at: Timestamp) -> Result<u64, Trouble> {
+        let sequence = self.memory.seal.sequence.saturating_add(1);
+        let mark = row::event_mark(self.integrity, sequence, at, draft);
+        let query = "INSERT INTO events (tenant, sequence, at, stream, name, mark, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        self.connection.prepare_cached(query)?.execute(params![
+            draft.tenant.as_str(),
+            sequence.cast_signed(),
+            at.as_millis().cast_signed(),
+            draft.stream,
+            draft.name,
+            mark,
+            draft.body.as_ref(),
+        ])?;
+        self.memory.seal.sequence = sequence;
+        Ok(sequence)
+    }
+
+    fn enter(&mut self, draft: &EntryDraft) -> Result<u64, Trouble> {
+        let leaf = self.integrity.leaf(&draft.bytes);
+        let head = self.memory.head(self.connection, self.integrity, &draft.tenant)?;
+        let position = head.size;
+        let completed = self.integrity.append(head, leaf);
+        let mark = row::entry_mark(self.integrity, &draft.tenant, position, &leaf);
+        let query = "INSERT INTO entries (tenant, position, leaf, mark, bytes) VALUES (?, ?, ?, ?, ?)";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let tenant = draft.tenant.as_str();
+        statement.execute(params![tenant, position.cast_signed(), leaf, mark, draft.bytes.as_ref()])?;
+        for node in completed {
+            let mark = row::node_mark(self.integrity, &draft.tenant, &node);
+            let query = "INSERT INTO tree_nodes (tenant, level, place, hash, mark) VALUES (?, ?, ?, ?, ?)";
+            let mut statement = self.connection.prepare_cached(query)?;
+            statement.execute(params![tenant, node.level, node.index.cast_signed(), node.hash, mark])?;
+        }
+        Ok(position)
+    }
+}
+
+const INSERT_RECORD: &str = "INSERT INTO records (kind, tenant, id, version, terminal, changed_at, indexed, mark, body) \
+                             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const UPDATE_RECORD: &str = "UPDATE records SET version = ?4, terminal = ?5, changed_at = ?6, indexed = ?7, mark = ?8, \
+                             body = ?9 WHERE kind = ?1 AND tenant = ?2 AND id = ?3";

@@ -1,0 +1,72 @@
+//! The first start: the platform's own tenant, the first tenant, and the key of its admin.
+//! Every step can be repeated, because a start may be cut short at any point.
+
+use aegis_identity::ApiKey;
+use aegis_model::key::{KeyInfo, KeyRecord};
+use aegis_model::record::{Batch, Change, Expect, Kind, Put, RecordKey};
+use aegis_model::{Fault, KeyId, Principal, Role, TenantId, Timestamp};
+
+use crate::keys::put_key;
+use crate::tenants::put_tenant;
+use crate::{Tenancy, only};
+
+/// The document that says the first start is complete.
+const FIRST_START: &str = "first-start";
+
+/// What a first start prepared. The admin's key must be kept before [`Tenancy::complete`].
+pub struct FirstStart {
+    /// The key of the first admin.
+    pub admin_key: ApiKey,
+    changes: Vec<Change>,
+    at: Timestamp,
+}
+
+impl Tenancy {
+    /// Prepares the first start; `None` when it was completed before.
+    ///
+    /// # Errors
+    /// When the store cannot answer or there is no randomness.
+    pub async fn first_start(&self, at: Timestamp) -> Result<Option<FirstStart>, Fault> {
+        let done = RecordKey::new(Kind::Installation, TenantId::platform(), FIRST_START);
+        if self.store().get(&done).await?.is_some() {
+            return Ok(None);
+        }
+        let admin_key = ApiKey::generate(KeyId::generate(at, self.random()?), self.random()?);
+        let mut changes = Vec::new();
+        for id in [TenantId::platform(), TenantId::first()] {
+            changes.push(put_tenant(&self.new_tenant(&id, at)?, Expect::Absent)?);
+        }
+        changes.push(put_key(&self.first_admin(&admin_key, at), Expect::Absent)?);
+        changes.push(Change::Put(Put {
+            key: done,
+            expect: Expect::Absent,
+            body: serde_json::to_vec(&serde_json::json!({"completed_at": at})).map_err(Fault::internal)?.into(),
+            index: Vec::new(),
+            terminal: true,
+        }));
+        Ok(Some(FirstStart { admin_key, changes, at }))
+    }
+
+    /// Completes a first start, all at once.
+    ///
+    /// # Errors
+    /// When it could not be committed; the next start prepares anew.
+    pub async fn complete(&self, start: FirstStart) -> Result<(), Fault> {
+        let batch = Batch { at: start.at, changes: start.changes };
+        only(self.store().commit_many(vec![batch]).await).map(drop)
+    }
+
+    fn first_admin(&self, key: &ApiKey, at: Timestamp) -> KeyRecord {
+        let info = KeyInfo {
+            id: key.id().clone(),
+            label: "first admin".to_owned(),
+            tenant: TenantId::first(),
+            role: Role::PlatformAdmin,
+            created_at: at,
+            created_by: Principal::System.name(),
+            expires_at: None,
+            revoked_at: None,
+        };
+        KeyRecord { info, secret_mac: key.mac(&self.pepper) }
+    }
+}

@@ -1,0 +1,187 @@
+//! API keys: create, list, revoke, and find out who holds one.
+
+use aegis_identity::{ApiKey, verify};
+use aegis_ledger::journal::{Answer, Deed};
+use aegis_model::api::{KeyCreate, KeyCreated};
+use aegis_model::key::{KeyInfo, KeyRecord};
+use aegis_model::record::{Change, Expect, Kind, ListQuery, Put, RecordKey};
+use aegis_model::{Act, Code, Fault, KeyId, Principal, Role, TenantId, Timestamp};
+
+use crate::{Tenancy, read};
+
+/// Longest label of a key.
+const LABEL_LENGTH_MAX: usize = 200;
+
+/// Who holds a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authenticated {
+    /// The key.
+    pub key: KeyId,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its role.
+    pub role: Role,
+}
+
+impl Tenancy {
+    /// Finds out who presents `text`. Every reason to refuse looks the same from outside.
+    ///
+    /// # Errors
+    /// `CredentialInvalid` when the key is damaged, unknown, revoked or expired, or its
+    /// tenant is deleted.
+    pub async fn authenticate(&self, text: &str, now: Timestamp) -> Result<Authenticated, Fault> {
+        let invalid = || Fault::new(Code::CredentialInvalid, "the API key is not valid");
+        let key = ApiKey::parse(text).map_err(|error| invalid().caused_by(error))?;
+        let (record, _) = self.key_find(key.id()).await?.ok_or_else(invalid)?;
+        let holds = verify(&key, &self.pepper, &record.secret_mac);
+        let over = record.info.expires_at.is_some_and(|end| end <= now) || record.info.revoked_at.is_some();
+        if !holds || over || !self.tenant_is_active(&record.info.tenant).await? {
+            return Err(invalid());
+        }
+        Ok(Authenticated { key: record.info.id, tenant: record.info.tenant, role: record.info.role })
+    }
+
+    /// Creates a key and shows its secret, this once.
+    ///
+    /// # Errors
+    /// `Denied` when it would be stronger than its creator's or of another tenant.
+    pub async fn key_create(&self, act: &Act, wish: KeyCreate) -> Result<KeyCreated, Fault> {
+        let role = wish.role.unwrap_or(Role::Viewer);
+        let tenant = wish.tenant.clone().unwrap_or_else(|| act.caller.tenant.clone());
+        self.key_may_be_created(act, role, &tenant).await?;
+        check_wish(&wish)?;
+        let key = ApiKey::generate(KeyId::generate(act.at, self.random()?), self.random()?);
+        let info = KeyInfo {
+            id: key.id().clone(),
+            label: wish.label,
+            tenant,
+            role,
+            created_at: act.at,
+            created_by: act.caller.principal.name(),
+            expires_at: wish.expires_in_ms.map(|ms| act.at.plus_ms(ms)),
+            revoked_at: None,
+        };
+        let record = KeyRecord { info, secret_mac: key.mac(&self.pepper) };
+        let deed = Deed {
+            subject: format!("key/{}", record.info.id),
+            stream: "keys",
+            changes: vec![put_key(&record, Expect::Absent)?],
+            answer: Answer::Secret,
+            also: Some(record.info.tenant.clone()),
+        };
+        self.journal.commit(act, deed).await?;
+        Ok(KeyCreated {
+            key_id: record.info.id,
+            api_key: key.reveal(),
+            role: record.info.role,
+            tenant: record.info.tenant,
+            expires_at: record.info.expires_at,
+        })
+    }
+
+    async fn key_may_be_created(&self, act: &Act, role: Role, tenant: &TenantId) -> Result<(), Fault> {
+        if role > act.caller.role {
+            let held = act.caller.role.as_str();
+            return Err(Fault::new(Code::Denied, format!("a key of role `{held}` cannot create one of a stronger role"))
+                .at("/role"));
+        }
+        if *tenant == act.caller.tenant {
+            return Ok(());
+        }
+        if act.caller.role != Role::PlatformAdmin {
+            return Err(Fault::new(Code::Denied, "only a platform admin creates keys for other tenants").at("/tenant"));
+        }
+        if *tenant == TenantId::platform() || !self.tenant_is_active(tenant).await? {
+            return Err(Fault::not_found("tenant", tenant.as_str()).at("/tenant"));
+        }
+        if role == Role::PlatformAdmin {
+            return Err(Fault::new(Code::Denied, "another tenant cannot hold a platform admin").at("/role"));
+        }
+        Ok(())
+    }
+
+    /// The keys of a tenant, oldest first, without their secrets.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn key_list(
+        &self,
+        tenant: &TenantId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<KeyInfo>, Fault> {
+        let query = ListQuery {
+            kind: Kind::Key,
+            tenant: TenantId::platform(),
+            index: Some(("tenant", tenant.as_str().to_owned())),
+            after,
+            newest_first: false,
+            limit,
+        };
+        let records = self.store().list(&query).await?;
+        records.iter().map(|record| read::<KeyRecord>(record).map(|key| key.info)).collect()
+    }
+
+    /// One key of a tenant, without its secret.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such key.
+    pub async fn key_view(&self, tenant: &TenantId, id: &KeyId) -> Result<KeyInfo, Fault> {
+        let found = self.key_find(id).await?.filter(|(key, _)| key.info.tenant == *tenant);
+        found.map(|(key, _)| key.info).ok_or_else(|| Fault::not_found("key", id.as_str()))
+    }
+
+    /// Revokes a key: the next request with it is refused.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no such key, `StateInvalid` for the caller's own.
+    pub async fn key_revoke(&self, act: &Act, id: &KeyId) -> Result<(), Fault> {
+        if act.caller.principal == (Principal::Key { id: id.clone() }) {
+            return Err(Fault::new(Code::StateInvalid, "a key cannot revoke itself; use another one"));
+        }
+        let found = self.key_find(id).await?.filter(|(key, _)| key.info.tenant == act.caller.tenant);
+        let (mut key, version) = found.ok_or_else(|| Fault::not_found("key", id.as_str()))?;
+        if key.info.revoked_at.is_some() {
+            return Ok(());
+        }
+        key.info.revoked_at = Some(act.at);
+        let deed = Deed {
+            subject: format!("key/{id}"),
+            stream: "keys",
+            changes: vec![put_key(&key, Expect::Version(version))?],
+            answer: Answer::empty(),
+            also: None,
+        };
+        self.journal.commit(act, deed).await.map(drop)
+    }
+
+    async fn key_find(&self, id: &KeyId) -> Result<Option<(KeyRecord, u64)>, Fault> {
+        let key = RecordKey::new(Kind::Key, TenantId::platform(), id.as_str());
+        let Some(record) = self.store().get(&key).await? else {
+            return Ok(None);
+        };
+        Ok(Some((read(&record)?, record.version)))
+    }
+}
+
+fn check_wish(wish: &KeyCreate) -> Result<(), Fault> {
+    if wish.label.chars().count() > LABEL_LENGTH_MAX || wish.label.chars().any(char::is_control) {
+        let rule = "the label has at most 200 characters and no control characters";
+        return Err(Fault::new(Code::Validation, rule).at("/label"));
+    }
+    if wish.expires_in_ms == Some(0) {
+        return Err(Fault::new(Code::Validation, "a key must work for at least 1 ms").at("/expires_in_ms"));
+    }
+    Ok(())
+}
+
+pub(crate) fn put_key(key: &KeyRecord, expect: Expect) -> Result<Change, Fault> {
+    Ok(Change::Put(Put {
+        key: RecordKey::new(Kind::Key, TenantId::platform(), key.info.id.as_str()),
+        expect,
+        body: serde_json::to_vec(key).map_err(Fault::internal)?.into(),
+        index: vec![("tenant", key.info.tenant.as_str().to_owned())],
+        // A revoked key never works again: the store itself refuses to change it.
+        terminal: key.info.revoked_at.is_some(),
+    }))
+}

@@ -1,0 +1,256 @@
+//! One method per operation of the API, in the order of the table. Nothing else: no method
+//! here decides anything.
+
+use aegis_model::agent::Endpoint;
+use aegis_model::api::{
+    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest, KeyCreate,
+    KeyCreated, LedgerItems, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyTest, PolicyTestResult,
+    ProofQuery, ProofView, TenantCreate, ThawRequest, VersionView,
+};
+use aegis_model::freeze::Freeze;
+use aegis_model::key::KeyInfo;
+use aegis_model::tenant::TenantInfo;
+use aegis_model::{AgentName, EndpointName, KeyId, Operation, TenantId};
+
+use crate::client::Client;
+use crate::deployment::Deployment;
+use crate::error::ClientError;
+use crate::request::Request;
+
+/// What a call gives.
+type Answer<T> = Result<T, ClientError>;
+
+/// Agents and their versions.
+impl Client {
+    /// Lists the agents.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn agent_list(&self, page: &PageQuery) -> Answer<Page<AgentView>> {
+        self.read(Request::of(Operation::AgentList).query(page)).await
+    }
+
+    /// Deploys a new version of an agent.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn agent_deploy(&self, deployment: &Deployment) -> Answer<VersionView> {
+        let (content_type, body) = deployment.body();
+        self.read(Request::of(Operation::AgentDeploy).body(content_type, body)).await
+    }
+
+    /// Shows an agent.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn agent_view(&self, name: &AgentName) -> Answer<AgentView> {
+        self.read(Request::of(Operation::AgentView).at("name", name)).await
+    }
+
+    /// Deletes an agent and its endpoints.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn agent_delete(&self, name: &AgentName) -> Answer<()> {
+        self.act(Request::of(Operation::AgentDelete).at("name", name)).await
+    }
+
+    /// Lists the versions of an agent, newest first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn version_list(&self, name: &AgentName, page: &PageQuery) -> Answer<Page<VersionView>> {
+        self.read(Request::of(Operation::VersionList).at("name", name).query(page)).await
+    }
+
+    /// Shows a version with its manifest and grants.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn version_view(&self, name: &AgentName, version: u64) -> Answer<VersionView> {
+        self.read(Request::of(Operation::VersionView).at("name", name).at("version", version)).await
+    }
+
+    /// Approves the grants that a version asks for.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn version_approve(&self, name: &AgentName, version: u64) -> Answer<VersionView> {
+        self.read(Request::of(Operation::VersionApprove).at("name", name).at("version", version)).await
+    }
+}
+
+/// Endpoints.
+impl Client {
+    /// Lists the endpoints of an agent.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn endpoint_list(&self, name: &AgentName, page: &PageQuery) -> Answer<Page<Endpoint>> {
+        self.read(Request::of(Operation::EndpointList).at("name", name).query(page)).await
+    }
+
+    /// Shows an endpoint.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn endpoint_view(&self, name: &AgentName, endpoint: &EndpointName) -> Answer<Endpoint> {
+        self.read(Request::of(Operation::EndpointView).at("name", name).at("endpoint", endpoint)).await
+    }
+
+    /// Points an endpoint to a version.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn endpoint_set(&self, name: &AgentName, endpoint: &EndpointName, to: &EndpointSet) -> Answer<Endpoint> {
+        self.read(Request::of(Operation::EndpointSet).at("name", name).at("endpoint", endpoint).json(to)).await
+    }
+
+    /// Deletes an endpoint.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn endpoint_delete(&self, name: &AgentName, endpoint: &EndpointName) -> Answer<()> {
+        self.act(Request::of(Operation::EndpointDelete).at("name", name).at("endpoint", endpoint)).await
+    }
+}
+
+/// Keys and tenants.
+impl Client {
+    /// Lists the API keys, without their secrets.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn key_list(&self, page: &PageQuery) -> Answer<Page<KeyInfo>> {
+        self.read(Request::of(Operation::KeyList).query(page)).await
+    }
+
+    /// Creates an API key; its secret is shown once.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn key_create(&self, key: &KeyCreate) -> Answer<KeyCreated> {
+        self.read(Request::of(Operation::KeyCreate).json(key)).await
+    }
+
+    /// Revokes an API key at once.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn key_revoke(&self, id: &KeyId) -> Answer<()> {
+        self.act(Request::of(Operation::KeyRevoke).at("key_id", id)).await
+    }
+
+    /// Lists the tenants.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn tenant_list(&self, page: &PageQuery) -> Answer<Page<TenantInfo>> {
+        self.read(Request::of(Operation::TenantList).query(page)).await
+    }
+
+    /// Creates a tenant.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn tenant_create(&self, tenant: &TenantCreate) -> Answer<TenantInfo> {
+        self.read(Request::of(Operation::TenantCreate).json(tenant)).await
+    }
+
+    /// Deletes a tenant; its keys stop working at once, its ledger stays.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn tenant_delete(&self, tenant: &TenantId) -> Answer<()> {
+        self.act(Request::of(Operation::TenantDelete).at("tenant", tenant)).await
+    }
+}
+
+/// Policy.
+impl Client {
+    /// Lists the rules of the three policy sets.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_list(&self) -> Answer<PolicyList> {
+        self.read(Request::of(Operation::PolicyList)).await
+    }
+
+    /// Runs test cases against the live policy or a draft.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_test(&self, test: &PolicyTest) -> Answer<PolicyTestResult> {
+        self.read(Request::of(Operation::PolicyTest).json(test)).await
+    }
+
+    /// Says whether an act would be allowed, and why.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_explain(&self, ask: &PolicyAsk) -> Answer<PolicyExplanation> {
+        self.read(Request::of(Operation::PolicyExplain).json(ask)).await
+    }
+}
+
+/// Ledger.
+impl Client {
+    /// Signs and shows the head of the tenant's ledger.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn ledger_checkpoint(&self) -> Answer<CheckpointView> {
+        self.read(Request::of(Operation::LedgerCheckpoint)).await
+    }
+
+    /// Reads ledger entries by position.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn ledger_entries(&self, query: &EntriesQuery) -> Answer<LedgerItems> {
+        self.read(Request::of(Operation::LedgerEntries).query(query)).await
+    }
+
+    /// Proves that an entry is in the ledger.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn ledger_proof(&self, query: &ProofQuery) -> Answer<ProofView> {
+        self.read(Request::of(Operation::LedgerProof).query(query)).await
+    }
+
+    /// Proves that a later ledger extends an earlier one.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn ledger_consistency(&self, query: &ConsistencyQuery) -> Answer<ConsistencyView> {
+        self.read(Request::of(Operation::LedgerConsistency).query(query)).await
+    }
+}
+
+/// The kill switch.
+impl Client {
+    /// Lists what is frozen.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn freeze_list(&self, page: &PageQuery) -> Answer<Page<Freeze>> {
+        self.read(Request::of(Operation::FreezeList).query(page)).await
+    }
+
+    /// Freezes everything, a tenant, an agent or a key.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn freeze_set(&self, freeze: &FreezeRequest) -> Answer<Freeze> {
+        self.read(Request::of(Operation::FreezeSet).json(freeze)).await
+    }
+
+    /// Lifts a freeze.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn freeze_lift(&self, thaw: &ThawRequest) -> Answer<()> {
+        self.act(Request::of(Operation::FreezeLift).json(thaw)).await
+    }
+}

@@ -1,0 +1,57 @@
+//! What this machine needs: found by trying it, installed where that is ours to do (Debian
+//! or Ubuntu, as root), named exactly where it is not.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::house::House;
+use crate::process::{Call, say};
+
+/// Something a machine may lack.
+pub struct Need {
+    /// A command that works only if it is there.
+    probe: &'static [&'static str],
+    /// The Debian packages that bring it.
+    packages: &'static [&'static str],
+}
+
+/// A C compiler: SQLite and the cryptography of TLS are compiled from C.
+pub const C_COMPILER: Need = Need { probe: &["cc", "--version"], packages: &["gcc", "libc6-dev"] };
+/// A C++ compiler: libFuzzer is compiled from C++.
+pub const CXX_COMPILER: Need = Need { probe: &["c++", "--version"], packages: &["g++"] };
+/// Python with virtual environments, for the tests against the API's description.
+pub const PYTHON: Need =
+    Need { probe: &["python3", "-c", "import ensurepip, venv"], packages: &["python3", "python3-venv"] };
+
+/// Makes sure that every need is met.
+pub fn provide(house: &House, needs: &[Need]) -> Result<(), Failure> {
+    let missing: Vec<&str> =
+        needs.iter().filter(|need| !is_there(house, need)).flat_map(|need| need.packages).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !may_install() {
+        return Err(Failure::Lacks(format!(
+            "the packages {0}; as root: `apt-get install {0}`, or what your system calls them",
+            missing.join(" ")
+        )));
+    }
+    say(&format!("installing {}", missing.join(" ")));
+    // The package lists of a fresh machine are empty or old.
+    Call::new("apt-get", &house.root).with(["update"]).run()?;
+    let install = Call::new("apt-get", &house.root).variable("DEBIAN_FRONTEND", "noninteractive");
+    install.with(["install", "-y", "--no-install-recommends"]).with(&missing).run()
+}
+
+fn is_there(house: &House, need: &Need) -> bool {
+    let Some((program, arguments)) = need.probe.split_first() else {
+        return true;
+    };
+    Call::new(program, &house.root).with(arguments).works()
+}
+
+fn may_install() -> bool {
+    let root = std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0);
+    root && Path::new("/etc/debian_version").exists()
+}

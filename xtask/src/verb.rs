@@ -1,0 +1,178 @@
+//! The command line: words in, a `Verb` out. Nothing is done here.
+
+use crate::failure::Failure;
+use crate::suite::Suite;
+
+/// What `cargo xtask help` shows.
+pub const HELP: &str = "\
+cargo xtask VERB
+
+  test [--only SUITE]…      run every suite, or only those named, and show the seconds of each
+                            suites: fmt, tidy, clippy, gen, unit, doc, schemathesis, fuzz
+  ci                        the same as `test`
+  tidy                      check the house rules: layers, licences, sizes, words, links
+  gen [--check]             write the generated files, or say which of them have drifted
+  build                     build the release binary as bin/aegis
+  up [ARGUMENT]…            install what is missing, build, start `aegis up`
+  bench [NAME]…             run the benchmarks
+  fuzz TARGET… [--seconds N]  fuzz, 60 seconds each unless told otherwise
+
+  Example: cargo xtask test --only tidy --only clippy";
+
+/// How long one fuzz target runs unless told otherwise.
+const FUZZ_SECONDS: u32 = 60;
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Show the verbs.
+    Help,
+    /// Check the house rules.
+    Tidy,
+    /// Run suites; all of them when none is named.
+    Test {
+        /// The named ones.
+        only: Vec<Suite>,
+    },
+    /// Write or check the generated files.
+    Generate {
+        /// Compare only.
+        check: bool,
+    },
+    /// Build the release binary.
+    Build,
+    /// Start everything.
+    Up {
+        /// Passed on to `aegis up`.
+        rest: Vec<String>,
+    },
+    /// Run benchmarks.
+    Bench {
+        /// Passed on.
+        rest: Vec<String>,
+    },
+    /// Fuzz.
+    Fuzz {
+        /// Which targets; all when empty.
+        targets: Vec<String>,
+        /// How long each.
+        seconds: u32,
+    },
+}
+
+impl Verb {
+    /// Reads the words after `cargo xtask`.
+    pub fn parse(words: &[String]) -> Result<Self, Failure> {
+        let Some((verb, rest)) = words.split_first() else {
+            return Ok(Self::Help);
+        };
+        match verb.as_str() {
+            "help" | "-h" | "--help" => Ok(Self::Help),
+            "tidy" => alone(rest, Self::Tidy),
+            "ci" => alone(rest, Self::Test { only: Vec::new() }),
+            "build" => alone(rest, Self::Build),
+            "test" => Ok(Self::Test { only: suites(rest)? }),
+            "gen" => generate(rest),
+            "up" => Ok(Self::Up { rest: rest.to_vec() }),
+            "bench" => Ok(Self::Bench { rest: rest.to_vec() }),
+            "fuzz" => fuzz(rest),
+            other => Err(Failure::Usage(format!("`{other}` is not a verb"))),
+        }
+    }
+}
+
+fn alone(rest: &[String], verb: Verb) -> Result<Verb, Failure> {
+    match rest.first() {
+        None => Ok(verb),
+        Some(word) => Err(Failure::Usage(format!("`{word}` is too much"))),
+    }
+}
+
+fn generate(rest: &[String]) -> Result<Verb, Failure> {
+    match rest {
+        [word, rest @ ..] if word == "--check" => alone(rest, Verb::Generate { check: true }),
+        rest => alone(rest, Verb::Generate { check: false }),
+    }
+}
+
+fn suites(mut rest: &[String]) -> Result<Vec<Suite>, Failure> {
+    let mut only = Vec::new();
+    while let [flag, after @ ..] = rest {
+        let ("--only", [name, after @ ..]) = (flag.as_str(), after) else {
+            return Err(Failure::Usage(format!("`{flag}` is not `--only SUITE`")));
+        };
+        let suite = Suite::by_name(name).ok_or_else(|| Failure::Usage(format!("`{name}` is not a suite")))?;
+        only.push(suite);
+        rest = after;
+    }
+    Ok(only)
+}
+
+fn fuzz(mut rest: &[String]) -> Result<Verb, Failure> {
+    let mut targets = Vec::new();
+    let mut seconds = FUZZ_SECONDS;
+    while let [word, after @ ..] = rest {
+        rest = after;
+        if word != "--seconds" {
+            targets.push(word.clone());
+            continue;
+        }
+        let number = rest.first().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+        seconds = number.ok_or_else(|| Failure::Usage("`--seconds` wants a number above 0".to_owned()))?;
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    Ok(Verb::Fuzz { targets, seconds })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Verb, Failure> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Verb::parse(&words)
+    }
+
+    #[track_caller]
+    fn check(line: &str, verb: Verb) {
+        assert_eq!(parse(line).expect(line), verb);
+    }
+
+    #[track_caller]
+    fn refused(line: &str) {
+        let failure = parse(line).expect_err(line);
+        assert_eq!(failure.exit_code(), 2, "{failure}");
+    }
+
+    #[test]
+    fn every_verb_reads() {
+        check("", Verb::Help);
+        check("tidy", Verb::Tidy);
+        check("ci", Verb::Test { only: vec![] });
+        check("test --only tidy --only gen", Verb::Test { only: vec![Suite::Tidy, Suite::Generated] });
+        check("gen", Verb::Generate { check: false });
+        check("gen --check", Verb::Generate { check: true });
+        check("up --dev", Verb::Up { rest: vec!["--dev".to_owned()] });
+        check("fuzz manifest --seconds 9", Verb::Fuzz { targets: vec!["manifest".to_owned()], seconds: 9 });
+        check("fuzz", Verb::Fuzz { targets: vec![], seconds: FUZZ_SECONDS });
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_not_ignored() {
+        refused("tiddy");
+        refused("tidy now");
+        refused("test tidy");
+        refused("test --only");
+        refused("test --only nothing");
+        refused("gen --chek");
+        refused("fuzz x --seconds");
+        refused("fuzz x --seconds 0");
+    }
+
+    #[test]
+    fn the_help_names_every_suite() {
+        for suite in Suite::ALL {
+            assert!(HELP.contains(suite.name()), "{}", suite.name());
+        }
+    }
+}
