@@ -26,7 +26,8 @@ const ROUNDS: usize = 5;
 /// How long each measurement runs.
 const MEASURED: Duration = Duration::from_millis(1_500);
 /// What a document or an event holds.
-const BODY: &str = r#"{"name":"github-triage","state":"active","isolation":"process","labels":{"team":"platform"},"version":7}"#;
+const BODY: &str =
+    r#"{"name":"github-triage","state":"active","isolation":"process","labels":{"team":"platform"},"version":7}"#;
 
 /// One row of the table.
 struct Contender {
@@ -173,7 +174,11 @@ fn ours(dir: &Path, callers: usize) -> Outcome<f64> {
     })
 }
 
-async fn caller(store: Arc<dyn Store>, next: Arc<AtomicU64>, begun: Instant) -> Result<u64, aegis_model::port::StoreError> {
+async fn caller(
+    store: Arc<dyn Store>,
+    next: Arc<AtomicU64>,
+    begun: Instant,
+) -> Result<u64, aegis_model::port::StoreError> {
     let mut count = 0;
     while begun.elapsed() < MEASURED {
         let number = next.fetch_add(1, Ordering::Relaxed);

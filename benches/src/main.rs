@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time, and writes to a directory of its own")]
 
 mod commits;
+mod decide;
 mod ledger;
 
 use std::error::Error;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 type Benchmark = (&'static str, fn() -> Result<(), Box<dyn Error>>);
 
-const BENCHMARKS: &[Benchmark] = &[("commits", commits::run), ("ledger", ledger::run)];
+const BENCHMARKS: &[Benchmark] = &[("commits", commits::run), ("decide", decide::run), ("ledger", ledger::run)];
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();

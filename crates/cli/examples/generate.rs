@@ -23,8 +23,7 @@ fn generate(directory: &Path) -> io::Result<()> {
     write(directory, "docs/cli.md", &aegis_cli::reference())?;
     write(directory, "docs/errors.md", &aegis_cli::errors_reference())?;
     write(directory, "docs/manifest.schema.json", &json(&aegis_model::manifest::schema())?)?;
-    // `openapi.json` joins here, as one line, with the gateway's description of its routes.
-    Ok(())
+    write(directory, "openapi.json", &json(&aegis_server::openapi())?)
 }
 
 fn json(value: &serde_json::Value) -> io::Result<String> {

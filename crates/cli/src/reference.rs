@@ -109,8 +109,9 @@ fn about(command: &Command) -> String {
 }
 
 fn long_about(command: &Command) -> String {
-    match command.get_long_about() {
-        Some(long) => long.to_string(),
+    let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+    match long.split_once("\n\n") {
+        Some((_, more)) => format!("{}.\n\n{more}", about(command)),
         None => format!("{}.", about(command)),
     }
 }

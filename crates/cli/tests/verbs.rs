@@ -339,6 +339,37 @@ fn without_a_home_the_verb_says_so_once_and_goes_on() {
     assert_eq!(ended.data, "items: []\n");
 }
 
+/// What a pipe is after its reader went away.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_failure() {
+    for arguments in [&["aegis", "completions", "bash"][..], &["aegis", "--help"], &["aegis", "--version"]] {
+        let messages = Sink::default();
+        let terminal = Terminal {
+            data: Box::new(Closed),
+            messages: Box::new(messages.clone()),
+            answers: Box::new(Cursor::new("")),
+            is_interactive: false,
+            colours_data: false,
+            colours_messages: false,
+            messages_are_read: false,
+        };
+        let code = aegis_cli::run(arguments.iter().map(Into::into).collect(), Environment::default(), terminal);
+        assert_eq!((code, messages.0.lock().expect("sink").len()), (0, 0), "{arguments:?}");
+    }
+}
+
 /// A ledger with a server in front of it.
 struct Ledger {
     signer: Signer,

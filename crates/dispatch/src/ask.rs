@@ -65,7 +65,9 @@ fn resource(caller: &Caller, asked: Option<&PolicyResource>, pointer: &str) -> R
 
 fn context(asked: &BTreeMap<String, Value>, pointer: &str) -> Result<BTreeMap<String, ContextValue>, Fault> {
     if asked.len() > CONTEXT_MAX {
-        return Err(Fault::new(Code::Validation, "a question has at most 64 circumstances").at(&format!("{pointer}/context")));
+        return Err(
+            Fault::new(Code::Validation, "a question has at most 64 circumstances").at(&format!("{pointer}/context"))
+        );
     }
     let read = |(name, value): (&String, &Value)| match serde_json::from_value(value.clone()) {
         Ok(read) => Ok((name.clone(), read)),

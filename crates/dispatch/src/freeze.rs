@@ -70,7 +70,8 @@ impl Freezes {
             let records = journal.store().list(&query).await?;
             for record in &records {
                 let unreadable = || Fault::new(Code::Tampered, "a freeze cannot be read; refusing to start");
-                let freeze: Freeze = serde_json::from_slice(&record.body).map_err(|error| unreadable().caused_by(error))?;
+                let freeze: Freeze =
+                    serde_json::from_slice(&record.body).map_err(|error| unreadable().caused_by(error))?;
                 let place = Place::read(&record.key.id, &freeze).ok_or_else(unreadable)?;
                 frozen.insert(place, (freeze, record.version));
             }
@@ -119,9 +120,11 @@ impl Freezes {
         let frozen = self.frozen.read().unwrap_or_else(PoisonError::into_inner);
         match frozen.get(&place) {
             None => Ok(()),
-            Some((freeze, _)) => Err(Fault::new(Code::Frozen, format!("`{target}` is frozen since {}", freeze.frozen_at))
-                .with("target", target.to_string())
-                .with("reason", freeze.reason.clone())),
+            Some((freeze, _)) => {
+                Err(Fault::new(Code::Frozen, format!("`{target}` is frozen since {}", freeze.frozen_at))
+                    .with("target", target.to_string())
+                    .with("reason", freeze.reason.clone()))
+            }
         }
     }
 

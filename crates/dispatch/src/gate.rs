@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use aegis_ledger::journal::{Denial, Journal};
-use aegis_model::port::Entropy;
-use aegis_model::{
-    AgentName, Caller, Code, Decision, DecisionId, Fault, Operation, ReasonClass, Role, Timestamp,
-};
 use aegis_model::operation::{Effect, ResourceKind};
+use aegis_model::port::Entropy;
+use aegis_model::{AgentName, Caller, Code, Decision, DecisionId, Fault, Operation, ReasonClass, Role, Timestamp};
 use aegis_policy::{ActionName, Request, Resource, Sets, Subject, Verdict, decide};
 
 use crate::{Freezes, Policies};

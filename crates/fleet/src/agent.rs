@@ -56,13 +56,8 @@ impl Fleet {
         agent.updated_at = act.at;
         let mut changes = vec![put_agent(&agent, tenant, Expect::Version(version))?];
         changes.extend(self.endpoints_removed(tenant, name).await?);
-        let deed = Deed {
-            subject: format!("agent/{name}"),
-            stream: "agents",
-            changes,
-            answer: Answer::empty(),
-            also: None,
-        };
+        let deed =
+            Deed { subject: format!("agent/{name}"), stream: "agents", changes, answer: Answer::empty(), also: None };
         self.journal.commit(act, deed).await.map(drop)
     }
 

@@ -65,10 +65,7 @@ impl Fleet {
         self.version_is_usable(tenant, &agent, version).await?;
         let expect = self.endpoint_place(tenant, name, endpoint).await?;
         let pointed = Endpoint { agent: name.clone(), name: endpoint.clone(), version, updated_at: act.at };
-        let unchanged = Change::Require {
-            key: crate::agent_key(tenant, name),
-            expect: Expect::Version(agent_version),
-        };
+        let unchanged = Change::Require { key: crate::agent_key(tenant, name), expect: Expect::Version(agent_version) };
         let deed = Deed {
             subject: format!("agent/{name}/endpoint/{endpoint}"),
             stream: "agents",
@@ -91,7 +88,10 @@ impl Fleet {
             return Ok(Expect::Version(version));
         }
         if self.endpoint_list(tenant, name, None, ENDPOINTS_MAX).await?.len() >= ENDPOINTS_MAX {
-            return Err(Fault::new(Code::StateInvalid, format!("agent `{name}` has {ENDPOINTS_MAX} endpoints already")));
+            return Err(Fault::new(
+                Code::StateInvalid,
+                format!("agent `{name}` has {ENDPOINTS_MAX} endpoints already"),
+            ));
         }
         Ok(Expect::Absent)
     }

@@ -57,9 +57,8 @@ impl Fleet {
 
 /// A document in its type; one that cannot be read was altered.
 fn read<T: DeserializeOwned>(record: &Record) -> Result<T, Fault> {
-    serde_json::from_slice(&record.body).map_err(|error| {
-        Fault::new(Code::Tampered, "stored data was altered; refusing to use it").caused_by(error)
-    })
+    serde_json::from_slice(&record.body)
+        .map_err(|error| Fault::new(Code::Tampered, "stored data was altered; refusing to use it").caused_by(error))
 }
 
 fn agent_key(tenant: &TenantId, name: &AgentName) -> RecordKey {

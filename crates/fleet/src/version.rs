@@ -108,9 +108,8 @@ impl Fleet {
 
 /// What a caller sees of a version. Without an approval on record its grants are pending.
 pub(crate) fn view(version: Version, grant: Option<Grant>) -> VersionView {
-    let (state, by, at) = grant.map_or((GrantState::Pending, None, None), |grant| {
-        (grant.state, grant.approved_by, grant.approved_at)
-    });
+    let (state, by, at) =
+        grant.map_or((GrantState::Pending, None, None), |grant| (grant.state, grant.approved_by, grant.approved_at));
     VersionView {
         agent: version.agent,
         version: version.number,

@@ -112,7 +112,8 @@ fn query_parameters(query: Option<SchemaOf>, generator: &mut SchemaGenerator) ->
     let reference = schema_of(generator).to_value();
     let name = reference["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or("").to_owned();
     let definition = generator.definitions_mut().remove(&name).unwrap_or_default();
-    let required: Vec<&str> = definition["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> =
+        definition["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = definition["properties"].as_object().cloned().unwrap_or_default();
     properties
         .into_iter()

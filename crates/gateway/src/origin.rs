@@ -88,8 +88,17 @@ mod tests {
         for good in ["localhost", "localhost:7700", "127.0.0.1:1", "[::1]:7700", "AEGIS.example"] {
             assert_eq!(check(good, None), Ok(false), "{good}");
         }
-        for bad in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "localhost:x", "a@localhost",
-            "127.1", "0", "localhost:7700:1"] {
+        for bad in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "",
+            "localhost:x",
+            "a@localhost",
+            "127.1",
+            "0",
+            "localhost:7700:1",
+        ] {
             assert_eq!(check(bad, None), Err(Code::HostNotAllowed), "{bad}");
         }
     }
@@ -98,7 +107,8 @@ mod tests {
     fn foreign_pages_are_refused() {
         assert_eq!(check("localhost:7700", Some("http://localhost:7700")), Ok(true));
         assert_eq!(check("localhost:7700", Some("https://console.example")), Ok(true));
-        for bad in ["http://localhost:8080", "null", "https://console.example.evil.example", "", "http://evil.example"] {
+        for bad in ["http://localhost:8080", "null", "https://console.example.evil.example", "", "http://evil.example"]
+        {
             assert_eq!(check("localhost:7700", Some(bad)), Err(Code::OriginNotAllowed), "{bad}");
         }
     }

@@ -84,7 +84,11 @@ impl<K: Hash + Eq + Clone> Rates<K> {
 
     fn allowance(&self, owed_ns: u64) -> Allowance {
         let used = u32::try_from(owed_ns.div_ceil(self.cost_ns)).unwrap_or(u32::MAX);
-        Allowance { limit: self.burst, remaining: self.burst.saturating_sub(used), reset_ms: owed_ns.div_ceil(1_000_000) }
+        Allowance {
+            limit: self.burst,
+            remaining: self.burst.saturating_sub(used),
+            reset_ms: owed_ns.div_ceil(1_000_000),
+        }
     }
 
     fn refusal(&self, wait_ns: u64) -> Allowance {

@@ -5,15 +5,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use aegis_model::operation::Method;
-use aegis_model::{Fault, Operation};
+use aegis_model::{Code, Fault, Operation};
 use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
+use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, on};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::App;
-use crate::call::Call;
-use crate::reply::Reply;
+use crate::call::{Call, Parameters};
+use crate::reply::{Refusal, Reply};
 use crate::serve::serve;
 
 /// What a handler is, once its future is boxed.
@@ -86,10 +88,24 @@ impl Route {
             Method::Put => MethodFilter::PUT,
             Method::Delete => MethodFilter::DELETE,
         };
-        let served = on(filter, move |State(app): State<Arc<App>>, parameters: RawPathParams, request: Request| {
-            let parameters = parameters.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-            serve(app, operation, handler, parameters, request)
+        let served = on(filter, move |State(app): State<Arc<App>>, parameters: RawParameters, request: Request| {
+            let parameters = decoded(parameters);
+            async move {
+                match parameters {
+                    Ok(parameters) => serve(app, operation, handler, parameters, request).await,
+                    Err(fault) => Refusal(fault).into_response(),
+                }
+            }
         });
         router.route(operation.path(), served)
     }
+}
+
+/// Path parameters as the router found them.
+type RawParameters = Result<RawPathParams, RawPathParamsRejection>;
+
+fn decoded(raw: RawParameters) -> Result<Parameters, Fault> {
+    let raw =
+        raw.map_err(|error| Fault::new(Code::Malformed, "the path is not UTF-8 when decoded").caused_by(error))?;
+    Ok(raw.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
 }

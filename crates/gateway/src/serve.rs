@@ -98,12 +98,8 @@ async fn admitted(
     let (parts, body) = request.into_parts();
     let correlation_id = parts.extensions.get::<CorrelationId>().cloned();
     let correlation_id = correlation_id.ok_or_else(|| Fault::new(Code::Internal, "an internal error occurred"))?;
-    let caller = Caller {
-        tenant: known.tenant,
-        principal: Principal::Key { id: known.key },
-        role: known.role,
-        correlation_id,
-    };
+    let caller =
+        Caller { tenant: known.tenant, principal: Principal::Key { id: known.key }, role: known.role, correlation_id };
     let body = take_body(app, operation, &parts.headers, body).await?;
     let request_digest = digest(operation, parts.uri.path(), parts.uri.query().unwrap_or(""), &body);
     let subject = resource_of(operation, &caller, &parameters);
@@ -204,10 +200,8 @@ async fn take_body(
         true => Some(app.large_bodies.acquire().await.map_err(Fault::internal)?),
         false => None,
     };
-    let arrived = tokio::time::timeout(
-        Duration::from_millis(app.limits.body_timeout_ms),
-        Limited::new(body, size_max).collect(),
-    );
+    let arrived =
+        tokio::time::timeout(Duration::from_millis(app.limits.body_timeout_ms), Limited::new(body, size_max).collect());
     match arrived.await {
         Err(_) => Err(Fault::new(Code::RequestTimedOut, "the body did not arrive in time")),
         Ok(Err(error)) if error.downcast_ref::<http_body_util::LengthLimitError>().is_some() => Err(too_large()),

@@ -229,7 +229,7 @@ mod tests {
     fn the_sample_of_the_standard_comes_out_as_printed_there() {
         // The numbers are given as doubles: reading text as doubles is not what is tested.
         let sample = serde_json::json!({
-            "numbers": [333_333_333.333_333_29_f64, 1E30_f64, 4.50_f64, 2e-3_f64, 0.000_000_000_000_000_000_000_000_001_f64],
+            "numbers": [333_333_333.333_333_3_f64, 1E30_f64, 4.50_f64, 2e-3_f64, 0.000_000_000_000_000_000_000_000_001_f64],
             "string": "\u{20ac}$\u{f}\nA'B\"\\\\\"/",
             "literals": [null, true, false],
         });

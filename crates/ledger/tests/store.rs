@@ -1,5 +1,6 @@
 //! The ledger over a real database: what is committed there proves, exports and verifies,
 //! and a tree that was grown wrongly does not.
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::path::Path;
 use std::sync::Arc;

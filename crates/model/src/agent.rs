@@ -51,7 +51,7 @@ pub struct BundleInfo {
     pub digest: String,
     /// Size as it was sent.
     pub size_bytes: u64,
-    /// Size when unpacked.
+    /// Size of the archive without its compression.
     pub unpacked_bytes: u64,
     /// Number of files.
     pub files: u64,

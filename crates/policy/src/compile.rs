@@ -8,6 +8,7 @@ use cedar_policy::ffi::DetailedError;
 use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, ValidationWarning};
 use serde::Serialize;
 
+use crate::nesting;
 use crate::schema::validator;
 use crate::set::PolicySource;
 
@@ -68,7 +69,10 @@ fn check_form(source: &PolicySource) -> Result<(), Vec<PolicyProblem>> {
         (0, _) => "the id is empty",
         (length, _) if length > ID_BYTES_MAX => "the id is longer than 256 bytes",
         (_, length) if length > TEXT_BYTES_MAX => "the text is longer than 256 KiB",
-        _ => return Ok(()),
+        _ => match nesting::problem(&source.text) {
+            None => return Ok(()),
+            Some((offset, message)) => return Err(vec![at(source, offset, message.to_owned())]),
+        },
     };
     Err(vec![at_start(source, problem)])
 }
@@ -121,12 +125,16 @@ fn at_start(source: &PolicySource, message: &str) -> PolicyProblem {
 
 fn located(source: &PolicySource, error: DetailedError) -> PolicyProblem {
     let offset = error.source_locations.first().map_or(0, |label| label.loc.start);
-    let before = source.text.get(..offset).unwrap_or("");
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
     let message = match error.help {
         Some(help) => format!("{} ({help})", error.message),
         None => error.message,
     };
-    PolicyProblem { id: source.id.clone(), line, column, message: message.replace('\n', " ") }
+    at(source, offset, message.replace('\n', " "))
+}
+
+fn at(source: &PolicySource, offset: usize, message: String) -> PolicyProblem {
+    let before = source.text.get(..offset).unwrap_or("");
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    PolicyProblem { id: source.id.clone(), line, column, message }
 }

@@ -17,6 +17,7 @@ mod explain;
 mod facts;
 mod grant;
 mod host;
+mod nesting;
 mod quote;
 #[doc(hidden)]
 pub mod reference;

@@ -1,7 +1,7 @@
 //! Cedar without slicing, as the measure for it: tests compare answers, benchmarks compare
 //! times. Not for production, where it is slower by the number of rules.
 
-use aegis_model::decision::LayerReason;
+use aegis_model::decision::{LayerReason, PolicyLayer};
 use cedar_policy::PolicySetError;
 
 use crate::decide::{Sets, Tally, Verdict, decide_by};
@@ -18,9 +18,9 @@ impl Unsliced {
     ///
     /// # Errors
     /// When Cedar does not take them.
-    pub fn of(set: &PolicySet) -> Result<Self, PolicySetError> {
+    pub fn of(set: &PolicySet) -> Result<Self, Box<PolicySetError>> {
         let rules = set.rules().iter().map(|rule| rule.policy.clone());
-        cedar_policy::PolicySet::from_policies(rules).map(Self)
+        cedar_policy::PolicySet::from_policies(rules).map(Self).map_err(Box::new)
     }
 }
 
@@ -43,7 +43,6 @@ pub fn decide_unsliced(unsliced: &UnslicedSets<'_>, request: &Request) -> Verdic
 }
 
 fn evaluate(unsliced: &UnslicedSets<'_>, set: &PolicySet, facts: &Facts) -> LayerReason {
-    use aegis_model::decision::PolicyLayer;
     let rules = match set.layer() {
         PolicyLayer::Platform => Some(unsliced.platform),
         PolicyLayer::Tenant => Some(unsliced.tenant),

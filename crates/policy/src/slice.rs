@@ -75,7 +75,7 @@ impl Slices {
     ///
     /// # Errors
     /// When Cedar does not take it, for instance because its id is already there.
-    pub(crate) fn insert(&mut self, policy: &Policy, scope: &Scope) -> Result<(), PolicySetError> {
+    pub(crate) fn insert(&mut self, policy: &Policy, scope: &Scope) -> Result<(), Box<PolicySetError>> {
         let principal = self.principals.number(&scope.principal);
         let resource = self.resources.number(&scope.resource);
         let actions = match &scope.actions {

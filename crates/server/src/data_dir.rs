@@ -31,7 +31,10 @@ impl DataDir {
             return Err(fail(io::Error::new(io::ErrorKind::NotADirectory, "it is not a directory")));
         }
         if meta.mode() & 0o022 != 0 {
-            return Err(fail(io::Error::new(io::ErrorKind::PermissionDenied, "others may write to it; `chmod 700` it")));
+            return Err(fail(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "others may write to it; `chmod 700` it",
+            )));
         }
         probe(path).map_err(fail)?;
         Ok(Self { path: path.to_owned() })

@@ -15,6 +15,7 @@ mod telemetry;
 mod verify;
 mod wire;
 
+pub use aegis_gateway::openapi;
 pub use config::{Config, ConfigError, UpOptions};
 pub use doctor::{CheckState, DoctorCheck, DoctorReport, doctor};
 pub use run::{Ready, run};

@@ -61,7 +61,8 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
         first_start: house.first_start,
     };
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(listener(config, &house, api, aegis_gateway::router(&house.app), tls).serve(stopped.clone()));
+    let serving =
+        tokio::spawn(listener(config, &house, api, aegis_gateway::router(&house.app), tls).serve(stopped.clone()));
     let measured = listener(config, &house, metrics, aegis_gateway::metrics_router(&house.app), None);
     let measuring = tokio::spawn(measured.serve(stopped.clone()));
     let sweeping = tokio::spawn(sweep::run(Arc::clone(&house.store), Arc::clone(&house.clock), stopped));

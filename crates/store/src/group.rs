@@ -25,6 +25,10 @@ const GROUP_SIZE_MAX_BYTES: usize = 8 * 1024 * 1024;
 const WAITING_UNITS_MAX: u32 = 65_536;
 const UNIT_BYTES: usize = 4096;
 
+/// Groups under way at the same time: while one is being written, the next lies ready, so
+/// that the writer below never waits for a task to be woken.
+const GROUPS_MAX: usize = 2;
+
 type Results = Vec<StoreResult<Committed>>;
 
 /// A store whose concurrent commits share one commit of the store below.
@@ -37,8 +41,8 @@ pub struct GroupCommit {
 #[derive(Default)]
 struct Waiting {
     requests: VecDeque<Request>,
-    /// A task is committing and will look here again.
-    committing: bool,
+    /// Tasks that are committing and will look here again.
+    committing: usize,
 }
 
 /// What one caller wants. The permit is given back when the answer is there, even if the
@@ -61,8 +65,8 @@ impl GroupCommit {
     fn submit(&self, request: Request) {
         let mut waiting = locked(&self.waiting);
         waiting.requests.push_back(request);
-        if !waiting.committing {
-            waiting.committing = true;
+        if waiting.committing < GROUPS_MAX {
+            waiting.committing += 1;
             let turn = Turn { waiting: self.waiting.clone(), handed_over: false };
             tokio::spawn(commit_groups(self.inner.clone(), turn));
         }
@@ -100,7 +104,7 @@ impl Turn {
         let mut waiting = locked(&self.waiting);
         let group = take_group(&mut waiting.requests);
         if group.is_empty() {
-            waiting.committing = false;
+            waiting.committing -= 1;
             self.handed_over = true;
         }
         group
@@ -111,7 +115,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         if !self.handed_over {
             let mut waiting = locked(&self.waiting);
-            waiting.committing = false;
+            waiting.committing -= 1;
             waiting.requests.clear();
         }
     }

@@ -201,7 +201,10 @@ async fn a_full_disk_is_told_loses_nothing_and_passes() {
     let ids = ok(store.list(&all_agents()).await).len();
     assert_eq!(ids, count, "what was acknowledged is there, what was refused is not");
     assert_eq!(ok(store.tree_head(&tenant("acme")).await).size, count as u64);
-    assert!(matches!(commit(&store, [aegis_conformance::store::draft::entry(&"z".repeat(90_000))]).await, Err(StoreError::Full)));
+    assert!(matches!(
+        commit(&store, [aegis_conformance::store::draft::entry(&"z".repeat(90_000))]).await,
+        Err(StoreError::Full)
+    ));
     fs::remove_file(&ballast).expect("room again");
     ok(commit(&store, [create("after"), aegis_conformance::store::draft::entry("after")]).await);
     ok(store.check().await);

@@ -44,7 +44,8 @@ fn a_second_process_commits_until_it_is_killed() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
     runtime.block_on(async {
         let store = open(Path::new(&dir));
-        let callers: Vec<_> = (0..CALLERS).map(|who| tokio::spawn(commit_for_ever(store.clone(), format!("{round}-{who}")))).collect();
+        let callers: Vec<_> =
+            (0..CALLERS).map(|who| tokio::spawn(commit_for_ever(store.clone(), format!("{round}-{who}")))).collect();
         for caller in callers {
             caller.await.expect("a caller never ends");
         }

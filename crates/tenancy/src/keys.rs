@@ -82,8 +82,11 @@ impl Tenancy {
     async fn key_may_be_created(&self, act: &Act, role: Role, tenant: &TenantId) -> Result<(), Fault> {
         if role > act.caller.role {
             let held = act.caller.role.as_str();
-            return Err(Fault::new(Code::Denied, format!("a key of role `{held}` cannot create one of a stronger role"))
-                .at("/role"));
+            return Err(Fault::new(
+                Code::Denied,
+                format!("a key of role `{held}` cannot create one of a stronger role"),
+            )
+            .at("/role"));
         }
         if *tenant == act.caller.tenant {
             return Ok(());

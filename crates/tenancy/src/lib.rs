@@ -53,9 +53,8 @@ fn random<const N: usize>(entropy: &dyn Entropy) -> Result<[u8; N], Fault> {
 
 /// A document in its type; one that cannot be read was altered.
 fn read<T: DeserializeOwned>(record: &Record) -> Result<T, Fault> {
-    serde_json::from_slice(&record.body).map_err(|error| {
-        Fault::new(Code::Tampered, "stored data was altered; refusing to use it").caused_by(error)
-    })
+    serde_json::from_slice(&record.body)
+        .map_err(|error| Fault::new(Code::Tampered, "stored data was altered; refusing to use it").caused_by(error))
 }
 
 /// The first store result of a call with one batch.

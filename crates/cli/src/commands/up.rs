@@ -77,11 +77,16 @@ fn remember(context: &mut Context, ready: &Ready) -> bool {
         return false;
     }
     let key_file = fs::canonicalize(&ready.admin_key).unwrap_or_else(|_| ready.admin_key.clone());
-    let written = profile::write(&path, &Profile { key_file: Some(key_file), ..Profile::of(&ready.url) });
+    let written = profile::write(&path, &Profile { key_file: Some(key_file), ..Profile::of(&reachable(&ready.url)) });
     if let Err(error) = &written {
         context.warn(&format!("cannot write the profile {}: {error}", path.display()));
     }
     written.is_ok()
+}
+
+/// The address under which this machine reaches a server that listens on all of its addresses.
+fn reachable(url: &str) -> String {
+    url.replacen("://0.0.0.0:", "://127.0.0.1:", 1).replacen("://[::]:", "://[::1]:", 1)
 }
 
 /// The server of a profile that somebody wrote for another machine: not ours to replace.
@@ -103,6 +108,17 @@ fn is_this_machine(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_profile_names_an_address_that_can_be_reached() {
+        for (url, expected) in [
+            ("http://0.0.0.0:7700", "http://127.0.0.1:7700"),
+            ("https://[::]:7700", "https://[::1]:7700"),
+            ("http://10.0.0.0:7700", "http://10.0.0.0:7700"),
+        ] {
+            assert_eq!(reachable(url), expected);
+        }
+    }
 
     #[test]
     fn a_profile_for_another_machine_is_not_replaced() {

@@ -16,9 +16,7 @@ pub fn routes() -> Vec<Route> {
             .queried_by::<PageQuery>()
             .answers::<Page<Endpoint>>(200),
         Route::new(Operation::EndpointView, |call| Box::pin(view(call))).answers::<Endpoint>(200),
-        Route::new(Operation::EndpointSet, |call| Box::pin(set(call)))
-            .takes::<EndpointSet>()
-            .answers::<Endpoint>(200),
+        Route::new(Operation::EndpointSet, |call| Box::pin(set(call))).takes::<EndpointSet>().answers::<Endpoint>(200),
         Route::new(Operation::EndpointDelete, |call| Box::pin(delete(call))),
     ]
 }

@@ -12,9 +12,7 @@ use crate::route::Route;
 pub fn routes() -> Vec<Route> {
     vec![
         Route::new(Operation::FreezeList, |call| Box::pin(list(call))).answers::<Page<Freeze>>(200),
-        Route::new(Operation::FreezeSet, |call| Box::pin(freeze(call)))
-            .takes::<FreezeRequest>()
-            .answers::<Freeze>(200),
+        Route::new(Operation::FreezeSet, |call| Box::pin(freeze(call))).takes::<FreezeRequest>().answers::<Freeze>(200),
         Route::new(Operation::FreezeLift, |call| Box::pin(thaw(call))).takes::<ThawRequest>(),
     ]
 }

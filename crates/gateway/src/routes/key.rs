@@ -15,9 +15,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(Operation::KeyList, |call| Box::pin(list(call)))
             .queried_by::<PageQuery>()
             .answers::<Page<KeyInfo>>(200),
-        Route::new(Operation::KeyCreate, |call| Box::pin(create(call)))
-            .takes::<KeyCreate>()
-            .answers::<KeyCreated>(201),
+        Route::new(Operation::KeyCreate, |call| Box::pin(create(call))).takes::<KeyCreate>().answers::<KeyCreated>(201),
         Route::new(Operation::KeyRevoke, |call| Box::pin(revoke(call))),
     ]
 }

@@ -366,3 +366,55 @@ impl JsonSchema for Cidr {
         schemars::json_schema!({"type": "string", "format": Self::FORMAT, "pattern": "^[0-9a-f.:]+/[0-9]{1,3}$"})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, inside: &[&str], outside: &[&str]) {
+        let range: Cidr = text.parse().unwrap();
+        assert_eq!(range.to_string(), text);
+        for address in inside {
+            assert!(range.contains(address.parse().unwrap()), "{address} in {text}");
+        }
+        for address in outside {
+            assert!(!range.contains(address.parse().unwrap()), "{address} not in {text}");
+        }
+    }
+
+    #[test]
+    fn a_range_holds_its_own_addresses_only() {
+        check("10.20.0.0/16", &["10.20.0.0", "10.20.255.255"], &["10.21.0.0", "10.19.255.255", "::ffff:10.20.0.1"]);
+        check("192.168.7.9/32", &["192.168.7.9"], &["192.168.7.8", "192.168.7.10"]);
+        check("172.16.0.0/12", &["172.31.255.255"], &["172.32.0.0", "172.15.255.255"]);
+        check("fd12:3456::/32", &["fd12:3456::1"], &["fd12:3457::", "10.0.0.1"]);
+    }
+
+    #[test]
+    fn ranges_that_reach_beyond_private_addresses_are_none() {
+        for text in [
+            "10.0.0.0/7",
+            "172.16.0.0/11",
+            "192.168.0.0/15",
+            "0.0.0.0/0",
+            "::/0",
+            "fc00::/6",
+            "fe80::/10",
+            "127.0.0.1/32",
+            "169.254.0.0/16",
+            "100.64.0.0/10",
+            "100.100.100.200/32",
+            "fd00:ec2::/32",
+            "::ffff:10.0.0.0/104",
+            "10.0.0.0/08x",
+            "10.0.0.0/",
+            "/8",
+            "10.0.0/8",
+            "10.0.0.0/256",
+            "010.0.0.0/8",
+            "10.0.0.0/+8",
+        ] {
+            assert!(text.parse::<Cidr>().is_err(), "{text}");
+        }
+    }
+}

@@ -36,9 +36,9 @@ impl<'a> Writer<'a> {
     pub(super) fn write(mut self, request: &GrantRequest) -> Result<Vec<PolicySource>, Vec<GrantProblem>> {
         self.each("network", &request.network, Self::network);
         self.each("filesystem", &request.filesystem, Self::filesystem);
-        self.each("tools", &request.tools, Self::tool);
-        self.each("models", &request.models, Self::model);
-        self.each("agents", &request.agents, Self::agent);
+        self.each("tools", &request.tools, |writer, place, tool| writer.tool(place, tool));
+        self.each("models", &request.models, |writer, place, model| writer.model(place, model));
+        self.each("agents", &request.agents, |writer, place, agent| writer.agent(place, agent));
         self.each("secrets", &request.secrets, Self::secret);
         if self.problems.is_empty() { Ok(self.sources) } else { Err(self.problems) }
     }
@@ -68,18 +68,26 @@ impl<'a> Writer<'a> {
         self.sources.push(PolicySource { id: id.to_owned(), text });
     }
 
+    /// One permit, or one per path: rules stay short, and the decision names the path.
     fn network(&mut self, place: &str, grant: &NetworkGrant) -> Written {
         let resource = host_scope(&grant.host)?;
         let judged = grant.transport == Transport::Http;
         if !judged && (grant.methods.is_some() || grant.paths.is_some() || grant.websocket) {
             return refuse("", "methods, paths and WebSockets can be judged only where TLS is opened and HTTP spoken");
         }
-        let lists = [grant.methods.as_ref(), grant.paths.as_ref()];
-        if grant.ports.is_empty() || lists.into_iter().flatten().any(Vec::is_empty) {
+        let conditions = network_conditions(grant)?;
+        if grant.ports.is_empty() || grant.methods.as_ref().is_some_and(Vec::is_empty) {
             return Ok(());
         }
-        let conditions = network_conditions(grant)?;
-        self.permit(place, GrantAction::Connect, &resource, &conditions);
+        let Some(paths) = &grant.paths else {
+            self.permit(place, GrantAction::Connect, &resource, &conditions);
+            return Ok(());
+        };
+        for (index, path) in paths.iter().enumerate() {
+            let mut conditions = conditions.clone();
+            conditions.push(format!("context has path && {}", url_condition(path)?));
+            self.permit(&format!("{place}/paths/{index}"), GrantAction::Connect, &resource, &conditions);
+        }
         Ok(())
     }
 
@@ -97,7 +105,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn tool(&mut self, place: &str, tool: &String) -> Written {
+    fn tool(&mut self, place: &str, tool: &str) -> Written {
         let (resource, conditions) = match tool.strip_prefix("mcp:") {
             _ if tool.is_empty() => return refuse("", "it is empty"),
             None if tool.contains('*') => ("resource is Tool".to_owned(), plain_tools(tool)),
@@ -108,7 +116,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn model(&mut self, place: &str, model: &String) -> Written {
+    fn model(&mut self, place: &str, model: &str) -> Written {
         if model.is_empty() {
             return refuse("", "it is empty");
         }
@@ -121,7 +129,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn agent(&mut self, place: &str, agent: &String) -> Written {
+    fn agent(&mut self, place: &str, agent: &str) -> Written {
         if agent.parse::<AgentName>().is_err() {
             return refuse("", "it is not an agent's name");
         }
@@ -190,7 +198,10 @@ fn address_condition(cidr: Option<&str>) -> Written<String> {
     if cidr.parse::<aegis_model::manifest::Cidr>().is_err() {
         return refuse("/cidr", "it is not a private range of addresses");
     }
-    Ok(format!("(if context has private_address then context.private_address.isInRange(ip({})) else true)", literal(cidr)))
+    Ok(format!(
+        "(if context has private_address then context.private_address.isInRange(ip({})) else true)",
+        literal(cidr)
+    ))
 }
 
 fn network_conditions(grant: &NetworkGrant) -> Written<Vec<String>> {
@@ -206,10 +217,6 @@ fn network_conditions(grant: &NetworkGrant) -> Written<Vec<String>> {
     if let Some(methods) = &grant.methods {
         let methods = literal_set(methods.iter().map(String::as_str));
         conditions.push(format!("context has method && {methods}.contains(context.method)"));
-    }
-    if let Some(paths) = &grant.paths {
-        let paths: Vec<String> = paths.iter().map(|path| url_condition(path)).collect::<Result<_, _>>()?;
-        conditions.push(format!("context has path && ({})", paths.join(" || ")));
     }
     Ok(conditions)
 }

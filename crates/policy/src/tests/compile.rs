@@ -2,6 +2,8 @@
 
 use aegis_model::decision::PolicyLayer;
 
+use proptest::prelude::*;
+
 use super::{compiled, source};
 use crate::{PolicySet, PolicySource};
 
@@ -30,7 +32,7 @@ fn a_problem_is_told_with_its_place() {
     refused("permit (principal, action, resource)", "1:", "unexpected end of input");
     refused("// ä\npermit (principal,\n  action == Action::\"agnt_view\", resource);", "", "agent_view");
     refused("permit (principal, action, resource)\nwhen { principal.nme == \"x\" };", "2:8", "nme");
-    refused("/* é */ permit (principal, action, resource) when { principal.nme == \"x\" };", "1:53", "nme");
+    refused("@note(\"é\") permit (principal, action, resource) when { principal.nme == \"x\" };", "1:56", "nme");
     refused("permit (principal, action == Action::\"agent_view\", resource) when { context.port == 1 };", "1:", "port");
     refused("permit (principal in Role::\"boss\", action, resource);", "1:", "boss");
     refused("permit (principal == User::\"x\", action, resource);", "1:", "User");
@@ -123,4 +125,65 @@ fn the_hash_follows_the_content_and_not_the_order() {
     assert_ne!(one, hash(PolicyLayer::Platform, &[rule("a", permit), rule("b", forbid)]));
     assert_ne!(one, hash(PolicyLayer::Tenant, &[rule("a", permit)]));
     assert_eq!(PolicySet::empty(PolicyLayer::Tenant).hash(), hash(PolicyLayer::Tenant, &[]));
+}
+
+/// Pieces of rules, whole and broken, in any order and number.
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = proptest::sample::select(vec![
+        "permit (principal, action, resource)",
+        "when { ",
+        "unless {",
+        " }",
+        ";",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{a: ",
+        "!(",
+        "-(",
+        "\"",
+        "\\",
+        "\\\"",
+        "//",
+        "\n",
+        "\r",
+        "if true then ",
+        " else ",
+        "principal.name",
+        ".tenant",
+        " && ",
+        " || ",
+        " + ",
+        "1",
+        "true",
+        " has a",
+        " like \"*\"",
+        ".contains(",
+        "@id(\"x\")",
+        "\u{202e}",
+        "Agent::\"x\"",
+        "::",
+        "?principal",
+        " in ",
+        " is Agent",
+        "/",
+        "*",
+        "\0",
+    ]);
+    let run = (piece, prop_oneof![8 => Just(1_usize), 1 => Just(300), 1 => Just(5_000)]);
+    proptest::collection::vec(run, 0..12)
+        .prop_map(|runs| runs.iter().map(|(piece, times)| piece.repeat(*times)).collect())
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_compiler(before in pieces(), inside in pieces()) {
+        for text in [before, format!("permit (principal, action, resource) when {{ {inside} }};")] {
+            // As much room as a server's thread has; running out of it would end the process.
+            let small = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+            let handle = small.spawn(move || PolicySet::compile(PolicyLayer::Tenant, &[source("x", &text)]).is_ok());
+            prop_assert!(handle.unwrap().join().is_ok());
+        }
+    }
 }

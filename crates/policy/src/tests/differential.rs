@@ -95,8 +95,10 @@ const CONDITIONS: &[&str] = &[
 const CONTEXT: &[&str] = &["port", "tags"];
 
 fn rule() -> impl Strategy<Value = String> {
-    let effect = select(vec!["permit", "permit", "forbid"]);
-    (effect, select(PRINCIPALS), select(ACTIONS), select(RESOURCES), select(CONDITIONS)).prop_map(
+    // The first of each list, which demands nothing, often enough that rules do meet requests.
+    let often = |list: &'static [&'static str], times| prop_oneof![times => Just(list[0]), 4 => select(list)];
+    let effect = select(vec!["permit", "permit", "permit", "forbid"]);
+    (effect, often(PRINCIPALS, 4), often(ACTIONS, 4), often(RESOURCES, 4), often(CONDITIONS, 12)).prop_map(
         |(effect, principal, action, resource, condition)| {
             format!("{effect} ({principal}, {action}, {resource}) {condition};")
         },
@@ -161,8 +163,6 @@ impl Three {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
     #[test]
     fn slicing_never_changes_an_answer(platform in rules(), tenant in rules(), grants in rules(), asked in vec(asked(), 6)) {
         let three = Three::new(&platform, &tenant, &grants);

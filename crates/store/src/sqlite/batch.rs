@@ -2,15 +2,13 @@
 //! nothing of transactions; whoever calls it undoes what a refused batch has written.
 
 use aegis_model::port::{Integrity, StoreError};
-use aegis_model::record::{
-    Batch, Change, Committed, EntryDraft, EventDraft, Expect, Put, Record, RecordKey,
-};
+use aegis_model::record::{Batch, Change, Committed, EntryDraft, EventDraft, Expect, Put, Record, RecordKey};
 use aegis_model::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::memory::{Memory, toggle};
 use super::read;
-use super::row::{self, RecordRow};
+use super::row::{self, Mark, RecordRow};
 use super::trouble::Trouble;
 
 /// The writer's hands inside a transaction.
@@ -63,39 +61,53 @@ impl Writing<'_> {
     }
 
     fn put(&mut self, put: &Put, at: Timestamp) -> Result<u64, Trouble> {
+        if put.expect == Expect::Absent {
+            return self.create(put, at);
+        }
         let present = self.changeable(&put.key, put.expect)?;
         let version = present.as_ref().map_or(0, |row| row.record.version).saturating_add(1);
-        let record = Record {
-            key: put.key.clone(),
-            version,
-            body: put.body.clone(),
-            terminal: put.terminal,
-            changed_at: at,
-        };
-        let indexed = row::indexed_text(&put.index)?;
-        let mark = row::record_mark(self.integrity, &record, &indexed);
+        let written = Written::of(self.integrity, put, version, at)?;
         let statement = if present.is_some() { UPDATE_RECORD } else { INSERT_RECORD };
-        self.connection.prepare_cached(statement)?.execute(params![
-            put.key.kind.as_str(),
-            put.key.tenant.as_str(),
-            put.key.id,
-            version.cast_signed(),
-            i64::from(put.terminal),
-            at.as_millis().cast_signed(),
-            indexed,
-            mark,
-            put.body.as_ref(),
-        ])?;
-        toggle(&mut self.memory.seal.records, &mark);
+        self.write(put, &written, statement)?;
         if let Some(old) = &present {
             toggle(&mut self.memory.seal.records, &old.mark);
         }
-        let unchanged = present.as_ref().map_or("[]", |old| old.indexed.as_str()) == indexed;
-        if !unchanged {
+        if present.as_ref().map_or("[]", |old| old.indexed.as_str()) != written.indexed {
             self.unindex(present.as_ref())?;
             self.index(put)?;
         }
         Ok(version)
+    }
+
+    /// Writes first, and asks only if something is in the way: creating is the commonest
+    /// change, and a question costs as much as the write.
+    fn create(&mut self, put: &Put, at: Timestamp) -> Result<u64, Trouble> {
+        let written = Written::of(self.integrity, put, 1, at)?;
+        if !self.write(put, &written, INSERT_RECORD)? {
+            self.expected(&put.key, put.expect)?;
+            return Err(row::altered_record(&put.key).into());
+        }
+        self.index(put)?;
+        Ok(1)
+    }
+
+    /// Whether the row was written.
+    fn write(&mut self, put: &Put, written: &Written, statement: &str) -> Result<bool, Trouble> {
+        let count = self.connection.prepare_cached(statement)?.execute(params![
+            put.key.kind.as_str(),
+            put.key.tenant.as_str(),
+            put.key.id,
+            written.version.cast_signed(),
+            i64::from(put.terminal),
+            written.at.as_millis().cast_signed(),
+            written.indexed,
+            written.mark,
+            put.body.as_ref(),
+        ])?;
+        if count == 1 {
+            toggle(&mut self.memory.seal.records, &written.mark);
+        }
+        Ok(count == 1)
     }
 
     fn index(&self, put: &Put) -> Result<(), Trouble> {
@@ -168,7 +180,25 @@ impl Writing<'_> {
     }
 }
 
+/// What a put adds to the document before it is written.
+struct Written {
+    version: u64,
+    at: Timestamp,
+    indexed: String,
+    mark: Mark,
+}
+
+impl Written {
+    fn of(integrity: &dyn Integrity, put: &Put, version: u64, at: Timestamp) -> Result<Self, Trouble> {
+        let Put { key, body, terminal, .. } = put;
+        let indexed = row::indexed_text(&put.index)?;
+        let state = (version, *terminal, at);
+        let mark = row::record_mark(integrity, key, state, (&indexed, body));
+        Ok(Self { version, at, indexed, mark })
+    }
+}
+
 const INSERT_RECORD: &str = "INSERT INTO records (kind, tenant, id, version, terminal, changed_at, indexed, mark, body) \
-                             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
 const UPDATE_RECORD: &str = "UPDATE records SET version = ?4, terminal = ?5, changed_at = ?6, indexed = ?7, mark = ?8, \
                              body = ?9 WHERE kind = ?1 AND tenant = ?2 AND id = ?3";

@@ -139,19 +139,25 @@ impl Store for SqliteStore {
 
     async fn entries(&self, tenant: &TenantId, position: u64, limit: usize) -> StoreResult<Vec<StoredEntry>> {
         let tenant = tenant.clone();
-        let ask = move |connection: &Connection, integrity: &dyn Integrity| read::entries(connection, integrity, &tenant, (position, limit));
+        let ask = move |connection: &Connection, integrity: &dyn Integrity| {
+            read::entries(connection, integrity, &tenant, (position, limit))
+        };
         self.readers.ask(ask).await
     }
 
     async fn leaves(&self, tenant: &TenantId, position: u64, limit: usize) -> StoreResult<Vec<Hash>> {
         let tenant = tenant.clone();
-        let ask = move |connection: &Connection, integrity: &dyn Integrity| read::leaves(connection, integrity, &tenant, (position, limit));
+        let ask = move |connection: &Connection, integrity: &dyn Integrity| {
+            read::leaves(connection, integrity, &tenant, (position, limit))
+        };
         self.readers.ask(ask).await
     }
 
     async fn nodes(&self, tenant: &TenantId, level: u8, index: u64, limit: usize) -> StoreResult<Vec<Hash>> {
         let tenant = tenant.clone();
-        let ask = move |connection: &Connection, integrity: &dyn Integrity| read::nodes(connection, integrity, (&tenant, level), (index, limit));
+        let ask = move |connection: &Connection, integrity: &dyn Integrity| {
+            read::nodes(connection, integrity, (&tenant, level), (index, limit))
+        };
         self.readers.ask(ask).await
     }
 

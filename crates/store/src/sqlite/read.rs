@@ -147,7 +147,8 @@ pub(super) fn entries(
 ) -> Result<Vec<StoredEntry>, Trouble> {
     let snapshot = connection.unchecked_transaction()?;
     let size = load_head(&snapshot, integrity, tenant)?.map_or(0, |(head, _)| head.size);
-    let text = format!("SELECT {ENTRY_COLUMNS} FROM entries WHERE tenant = ? AND position >= ? ORDER BY position LIMIT ?");
+    let text =
+        format!("SELECT {ENTRY_COLUMNS} FROM entries WHERE tenant = ? AND position >= ? ORDER BY position LIMIT ?");
     let mut statement = snapshot.prepare_cached(&text)?;
     let mut rows = statement.query(params![tenant.as_str(), bound(span.0), bound(span.1 as u64)])?;
     let mut found: Vec<StoredEntry> = Vec::new();

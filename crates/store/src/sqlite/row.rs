@@ -62,21 +62,32 @@ pub(super) fn altered(what: &str, which: impl std::fmt::Display) -> StoreError {
     StoreError::Tampered(format!("{what} `{which}`"))
 }
 
-pub(super) fn record_mark(integrity: &dyn Integrity, record: &Record, indexed: &str) -> Mark {
+/// Of `(version, terminal, changed_at)` and `(indexed, body)`.
+pub(super) fn record_mark(
+    integrity: &dyn Integrity,
+    key: &RecordKey,
+    (version, terminal, changed_at): (u64, bool, Timestamp),
+    (indexed, body): (&str, &[u8]),
+) -> Mark {
     integrity.mark(&[
         b"record",
-        record.key.kind.as_str().as_bytes(),
-        record.key.tenant.as_str().as_bytes(),
-        record.key.id.as_bytes(),
-        &record.version.to_be_bytes(),
-        &[u8::from(record.terminal)],
-        &record.changed_at.as_millis().to_be_bytes(),
+        key.kind.as_str().as_bytes(),
+        key.tenant.as_str().as_bytes(),
+        key.id.as_bytes(),
+        &version.to_be_bytes(),
+        &[u8::from(terminal)],
+        &changed_at.as_millis().to_be_bytes(),
         indexed.as_bytes(),
-        &record.body,
+        body,
     ])
 }
 
-pub(super) fn record(integrity: &dyn Integrity, kind: Kind, tenant: &TenantId, row: &Row) -> Result<RecordRow, Trouble> {
+pub(super) fn record(
+    integrity: &dyn Integrity,
+    kind: Kind,
+    tenant: &TenantId,
+    row: &Row,
+) -> Result<RecordRow, Trouble> {
     let key = RecordKey { kind, tenant: tenant.clone(), id: row.get(0)? };
     let found = RecordRow {
         record: Record {
@@ -90,7 +101,8 @@ pub(super) fn record(integrity: &dyn Integrity, kind: Kind, tenant: &TenantId, r
         mark: row.get(5)?,
     };
     let RecordRow { record, indexed, mark } = &found;
-    if record_mark(integrity, record, indexed) != *mark {
+    let state = (record.version, record.terminal, record.changed_at);
+    if record_mark(integrity, &record.key, state, (indexed, &record.body)) != *mark {
         return Err(altered_record(&record.key).into());
     }
     Ok(found)
@@ -158,12 +170,7 @@ pub(super) fn node(integrity: &dyn Integrity, tenant: &TenantId, level: u8, row:
 }
 
 pub(super) fn head_mark(integrity: &dyn Integrity, tenant: &TenantId, head: &TreeHead) -> Mark {
-    integrity.mark(&[
-        b"head",
-        tenant.as_str().as_bytes(),
-        &head.size.to_be_bytes(),
-        head.frontier.as_flattened(),
-    ])
+    integrity.mark(&[b"head", tenant.as_str().as_bytes(), &head.size.to_be_bytes(), head.frontier.as_flattened()])
 }
 
 /// Reads `size, frontier, mark`.

@@ -45,7 +45,11 @@ fn connect(path: &Path, flags: OpenFlags, settings: &str) -> rusqlite::Result<Co
 pub(super) fn connect_writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_SETTINGS)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if mode == "wal" { Ok(connection) } else { Err(rusqlite::Error::InvalidParameterName(format!("journal mode {mode}"))) }
+    if mode == "wal" {
+        Ok(connection)
+    } else {
+        Err(rusqlite::Error::InvalidParameterName(format!("journal mode {mode}")))
+    }
 }
 
 /// A connection that only reads.

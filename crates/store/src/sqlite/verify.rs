@@ -154,7 +154,8 @@ impl Check<'_> {
 
     /// Every index value of a document has its row.
     fn indexed(&self, key: &RecordKey, indexed: &str) -> Result<(), Trouble> {
-        let query = "SELECT count(*) FROM record_index WHERE kind = ? AND tenant = ? AND name = ? AND value = ? AND id = ?";
+        let query =
+            "SELECT count(*) FROM record_index WHERE kind = ? AND tenant = ? AND name = ? AND value = ? AND id = ?";
         let mut statement = self.connection.prepare_cached(query)?;
         for (name, value) in row::indexed_values(key, indexed)? {
             let given = params![key.kind.as_str(), key.tenant.as_str(), name, value, key.id];
@@ -241,10 +242,10 @@ impl Check<'_> {
             let level = row.get::<_, u8>(4)?;
             row::node(check.integrity, &tenant_of(row.get(3)?)?, level, row).map(|_| ())
         })?;
-        let complete: u64 = (1..8).map(|level| format!("coalesce(sum(size >> {}), 0)", level * 8)).try_fold(
-            0,
-            |total, part| Ok::<_, Trouble>(total + self.count(&format!("SELECT {part} FROM tree_heads"))?),
-        )?;
+        let complete: u64 =
+            (1..8).map(|level| format!("coalesce(sum(size >> {}), 0)", level * 8)).try_fold(0, |total, part| {
+                Ok::<_, Trouble>(total + self.count(&format!("SELECT {part} FROM tree_heads"))?)
+            })?;
         let found = self.report.nodes;
         self.report.require(found == complete, || format!("{found} tree nodes are there, {complete} are due"));
         Ok(())

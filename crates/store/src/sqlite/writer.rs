@@ -19,12 +19,27 @@ use crate::rules;
 
 /// What the writer can be asked to do. Whoever asks may be gone when the answer comes.
 pub(super) enum Command {
-    Commit { batches: Vec<Batch>, reply: oneshot::Sender<Vec<StoreResult<Committed>>> },
-    Claim { query: ClaimQuery, reply: oneshot::Sender<StoreResult<Vec<Work>>> },
-    Renew { lease: Lease, until: Timestamp, reply: oneshot::Sender<StoreResult<()>> },
-    Check { reply: oneshot::Sender<StoreResult<()>> },
+    Commit {
+        batches: Vec<Batch>,
+        reply: oneshot::Sender<Vec<StoreResult<Committed>>>,
+    },
+    Claim {
+        query: ClaimQuery,
+        reply: oneshot::Sender<StoreResult<Vec<Work>>>,
+    },
+    Renew {
+        lease: Lease,
+        until: Timestamp,
+        reply: oneshot::Sender<StoreResult<()>>,
+    },
+    Check {
+        reply: oneshot::Sender<StoreResult<()>>,
+    },
     #[cfg(test)]
-    Pragma { text: String, reply: oneshot::Sender<StoreResult<i64>> },
+    Pragma {
+        text: String,
+        reply: oneshot::Sender<StoreResult<i64>>,
+    },
 }
 
 /// The writer's state.

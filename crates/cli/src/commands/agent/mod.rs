@@ -13,6 +13,7 @@ use crate::failure::Failure;
 
 /// Agents and their versions
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  aegis agent deploy ./triage")]
 pub(crate) enum Verb {
     Validate(validate::Arguments),
     Deploy(deploy::Arguments),

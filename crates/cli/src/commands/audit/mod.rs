@@ -1,6 +1,7 @@
 //! `aegis audit …`.
 
 mod checkpoint;
+mod data_dir;
 mod export;
 mod list;
 mod proof;
@@ -12,6 +13,7 @@ use crate::failure::Failure;
 
 /// The ledger: what was decided and done, and the proof of it
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  aegis audit verify")]
 pub(crate) enum Verb {
     List(list::Arguments),
     Show(show::Arguments),

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::data_dir;
 use crate::context::Context;
 use crate::export;
 use crate::failure::{Failure, chain};
@@ -21,8 +22,8 @@ const CHECKPOINT_SIZE_MAX_BYTES: u64 = 128 * 1024;
 
 /// Check that no entry of the ledger was changed, dropped or reordered
 ///
-/// With a directory, an export is checked and no server is asked. Without one, the server's
-/// ledger is copied and checked here. Pin the key with `--key`: without it, the ledger only
+/// With a directory, an export is checked and no server is asked; a server's data directory is
+/// checked row by row. Without one, the server's ledger is copied and checked here. Pin the key with `--key`: without it, the ledger only
 /// vouches for itself.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -30,7 +31,7 @@ Examples:
   aegis audit verify
   aegis audit verify ledger-2026-11 --key 'aegis/default+0a1b2c3d+AQID' --known known.checkpoint")]
 pub(crate) struct Arguments {
-    /// An export; the server's ledger when absent
+    /// An export, or a server's data directory; the server's ledger when absent
     dir: Option<PathBuf>,
     /// The key that must have signed, as `aegis audit checkpoint` once said it
     #[arg(long, value_name = "VKEY")]
@@ -47,6 +48,7 @@ pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Fa
             let message = format!("`{}` is not a directory", directory.display());
             Err(Failure::usage(message, "make an export with `aegis audit export --out DIR`"))
         }
+        Some(directory) if data_dir::is_data_dir(directory) => data_dir::verify(context, directory),
         Some(directory) => verify(context, directory, pinned.as_ref(), arguments.known.as_deref()),
         None => {
             let copy =

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 
 /// Endpoints: names that point to versions
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  aegis endpoint set triage prod 3")]
 pub(crate) enum Verb {
     Set(set::Arguments),
     List(list::Arguments),

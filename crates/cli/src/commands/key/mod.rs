@@ -9,6 +9,7 @@ use crate::failure::Failure;
 
 /// API keys
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  aegis key create --role operator --label ci")]
 pub(crate) enum Verb {
     Create(create::Arguments),
     List(list::Arguments),

@@ -17,7 +17,8 @@ use crate::output::{Style, Table, clean};
 #[command(after_help = "\
 Examples:
   aegis policy explain --action agent_delete --as-role operator --resource Agent/github-triage
-  aegis policy explain --action connect --as-agent github-triage --resource Host/api.github.com --context port=443")]
+  aegis policy explain --action connect --as-agent github-triage --resource Host/api.github.com --context port=443 \
+--context protocol=http --context websocket=false")]
 pub(crate) struct Arguments {
     /// An operation such as `agent_deploy`, or a grant's action such as `connect`
     #[arg(long)]

@@ -14,6 +14,7 @@ use crate::output::{Style, clean, clean_lines};
 
 /// Policy: what is permitted, and why
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  aegis policy explain --action agent_delete --as-role operator")]
 pub(crate) enum Verb {
     List(list::Arguments),
     Test(test::Arguments),

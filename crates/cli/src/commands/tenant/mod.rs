@@ -9,6 +9,7 @@ use crate::failure::Failure;
 
 /// Tenants (platform admin)
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  aegis tenant create acme")]
 pub(crate) enum Verb {
     Create(create::Arguments),
     List(list::Arguments),

@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use aegis_model::port::{Store, StoreError};
-use aegis_model::record::{
-    BODY_SIZE_MAX_BYTES, Batch, Change, EntryDraft, Expect, Put, RECORD_ID_LENGTH_MAX,
-};
+use aegis_model::record::{BODY_SIZE_MAX_BYTES, Batch, Change, EntryDraft, Expect, Put, RECORD_ID_LENGTH_MAX};
 use bytes::Bytes;
 
 use crate::store::Home;
-use crate::store::draft::{
-    agent, all_agents, at, batch, claim, commit, create, entry, event, ok, put, tenant, work,
-};
+use crate::store::draft::{agent, all_agents, at, batch, claim, commit, create, entry, event, ok, put, tenant, work};
 
 /// No batches, no results.
 pub async fn an_empty_call_answers_nothing(home: &dyn Home) {
@@ -72,7 +68,8 @@ pub async fn a_failed_batch_spoils_no_other(home: &dyn Home) {
 pub async fn batches_of_one_call_see_each_other_in_order(home: &dyn Home) {
     let store = home.open();
     let change = |version| Change::Put(put(agent("a"), Expect::Version(version), "{}", "active"));
-    let results = store.commit_many(vec![batch([create("a"), change(1)]), batch([change(2)]), batch([change(2)])]).await;
+    let results =
+        store.commit_many(vec![batch([create("a"), change(1)]), batch([change(2)]), batch([change(2)])]).await;
     let versions: Vec<Vec<u64>> = results.iter().flatten().map(|done| done.versions.clone()).collect();
     assert_eq!(versions, [vec![1, 2], vec![3]]);
     assert!(matches!(results.last(), Some(Err(StoreError::Conflict { found: 3, .. }))), "{results:?}");

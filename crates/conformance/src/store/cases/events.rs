@@ -38,7 +38,8 @@ pub async fn sequences_grow_in_the_order_of_batches(home: &dyn Home) {
 /// And nothing else, from where it was asked, at most so many.
 pub async fn a_tail_sees_one_tenant_and_one_stream(home: &dyn Home) {
     let store = home.open();
-    let foreign = EventDraft { tenant: tenant("other"), stream: "s".to_owned(), name: "x".to_owned(), body: "1".into() };
+    let foreign =
+        EventDraft { tenant: tenant("other"), stream: "s".to_owned(), name: "x".to_owned(), body: "1".into() };
     let changes = [event("s", "1"), Change::Append(foreign.clone()), event("t", "2"), event("s", "3"), event("s", "4")];
     let sequences = ok(commit(&*store, changes).await).sequences;
     let acme = tenant("acme");

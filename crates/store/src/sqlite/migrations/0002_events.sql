@@ -1,12 +1,13 @@
 CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL,
-    sequence INTEGER NOT NULL,
     at INTEGER NOT NULL,
     stream TEXT NOT NULL,
     name TEXT NOT NULL,
     mark BLOB NOT NULL,
-    body BLOB NOT NULL,
-    PRIMARY KEY (tenant, sequence)
-) STRICT, WITHOUT ROWID;
+    body BLOB NOT NULL
+) STRICT;
 
-CREATE INDEX events_by_stream ON events (tenant, stream, sequence);
+-- An index ends in the rowid, which is the sequence.
+CREATE INDEX events_by_tenant ON events (tenant);
+CREATE INDEX events_by_stream ON events (tenant, stream);

@@ -5,7 +5,7 @@ CREATE TABLE entries (
     mark BLOB NOT NULL,
     bytes BLOB NOT NULL,
     PRIMARY KEY (tenant, position)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE tree_heads (
     tenant TEXT PRIMARY KEY,

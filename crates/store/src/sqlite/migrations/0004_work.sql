@@ -9,6 +9,6 @@ CREATE TABLE work (
     mark BLOB NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (queue, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX work_by_due ON work (queue, due, id);

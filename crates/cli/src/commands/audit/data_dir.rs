@@ -1,0 +1,35 @@
+//! `aegis audit verify DATA_DIR`: the database of a server, every row of it, without asking
+//! the server. Must not know how rows are marked.
+
+use std::path::Path;
+
+use aegis_server::{DataReport, verify_data_dir};
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Whether this is a server's data directory rather than an export.
+pub(super) fn is_data_dir(directory: &Path) -> bool {
+    directory.join("aegis.db").exists()
+}
+
+pub(super) fn verify(context: &mut Context, directory: &Path) -> Result<(), Failure> {
+    context.terminal.progress("checking every row…");
+    let checked = verify_data_dir(directory);
+    context.terminal.clear_progress();
+    let report = checked.map_err(|error| {
+        let advice = "restore the directory from the last good backup";
+        Failure::tampered(format!("the data directory cannot be checked: {error}"), advice)
+    })?;
+    if !report.intact {
+        let first = report.problems.first().cloned().unwrap_or_default();
+        let message = format!("the data was altered: {first} ({} problems in all)", report.problems_count);
+        return Err(Failure::tampered(message, "restore the directory from the last good backup"));
+    }
+    context.show(&report, |_| draw(&report))
+}
+
+fn draw(report: &DataReport) -> String {
+    let DataReport { records, events, entries, ledgers, .. } = report;
+    format!("intact: {records} documents, {events} events, {entries} entries in {ledgers} ledgers\n")
+}
