@@ -4,6 +4,7 @@
 
 mod commits;
 mod decide;
+mod http;
 mod ledger;
 
 use std::error::Error;
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 
 type Benchmark = (&'static str, fn() -> Result<(), Box<dyn Error>>);
 
-const BENCHMARKS: &[Benchmark] = &[("commits", commits::run), ("decide", decide::run), ("ledger", ledger::run)];
+const BENCHMARKS: &[Benchmark] =
+    &[("commits", commits::run), ("decide", decide::run), ("http", http::run), ("ledger", ledger::run)];
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();

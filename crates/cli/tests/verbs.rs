@@ -505,7 +505,7 @@ fn a_server_that_lies_about_its_entries_is_found_out() {
 }
 
 #[test]
-fn the_server_s_ledger_is_verified_without_leaving_anything_behind() {
+fn the_server_s_ledger_is_copied_and_verified_here() {
     let ledger = Ledger::of(513);
     let key = ledger.key();
     let ended = Place::at(&ledger.serve()).run(&["audit", "verify", "--key", &key, "-o", "json"]);

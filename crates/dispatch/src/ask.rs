@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aegis_model::api::{PolicyAsk, PolicyResource, PolicySubject};
 use aegis_model::{AgentName, Caller, Code, Fault};
-use aegis_policy::{ActionName, ContextValue, Request, Resource, ResourceType, Subject, SubjectKind};
+use aegis_policy::{ActionName, ContextValue, GrantAction, Request, Resource, ResourceType, Subject, SubjectKind};
 use serde_json::Value;
 
 /// Most circumstances of one question.
@@ -24,7 +24,7 @@ pub fn question(caller: &Caller, ask: &PolicyAsk, pointer: &str) -> Result<Quest
     let action = ActionName::by_name(&ask.action).ok_or_else(|| no_such_action(&ask.action, pointer))?;
     let (subject, agent) = subject(caller, ask.subject.as_ref());
     let resource = resource(caller, ask.resource.as_ref(), pointer)?;
-    let context = context(&ask.context, pointer)?;
+    let context = with_defaults(action, context(&ask.context, pointer)?);
     Ok(Question { request: Request { subject, action, resource, context }, agent })
 }
 
@@ -78,4 +78,14 @@ fn context(asked: &BTreeMap<String, Value>, pointer: &str) -> Result<BTreeMap<St
         }
     };
     asked.iter().map(read).collect()
+}
+
+/// What a question leaves out is taken as the ordinary case: HTTPS, no WebSocket.
+fn with_defaults(action: ActionName, mut context: BTreeMap<String, ContextValue>) -> BTreeMap<String, ContextValue> {
+    if action == ActionName::Grant(GrantAction::Connect) {
+        context.entry("port".to_owned()).or_insert(ContextValue::Long(443));
+        context.entry("protocol".to_owned()).or_insert_with(|| ContextValue::Text("http".to_owned()));
+        context.entry("websocket".to_owned()).or_insert(ContextValue::Bool(false));
+    }
+    context
 }

@@ -1,12 +1,13 @@
 //! The gate: every act is decided here, and every refusal is recorded before it is told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aegis_ledger::journal::{Denial, Journal};
 use aegis_model::operation::{Effect, ResourceKind};
 use aegis_model::port::Entropy;
 use aegis_model::{AgentName, Caller, Code, Decision, DecisionId, Fault, Operation, ReasonClass, Role, Timestamp};
-use aegis_policy::{ActionName, Request, Resource, Sets, Subject, Verdict, decide};
+use aegis_policy::{ActionName, ContextValue, Request, Resource, Sets, Subject, Verdict, decide};
 
 use crate::{Freezes, Policies};
 
@@ -19,6 +20,8 @@ pub struct Ask<'a> {
     pub operation: Operation,
     /// The name of what it acts on; its kind follows from the operation.
     pub resource: &'a str,
+    /// The path's parameters; those that do not name the resource are what rules can look at.
+    pub parameters: &'a [(String, String)],
     /// When.
     pub at: Timestamp,
     /// SHA-256 over the request.
@@ -82,7 +85,7 @@ impl Gate {
                 id: ask.resource.to_owned(),
                 tenant: ask.caller.tenant.clone(),
             },
-            context: std::collections::BTreeMap::new(),
+            context: context(ask),
         };
         let sets = Sets { platform: self.policies.platform(), tenant: self.policies.tenant(), grants: None };
         decide(&sets, &request)
@@ -123,6 +126,18 @@ impl Gate {
         });
         written.await.map_err(Fault::internal)?
     }
+}
+
+/// The circumstances of an API operation: what its path says beside the resource. A version
+/// that is no number is left out; it names nothing anyway.
+fn context(ask: &Ask<'_>) -> BTreeMap<String, ContextValue> {
+    let own = ask.operation.resource().parameter();
+    let others = ask.parameters.iter().filter(|(name, _)| Some(name.as_str()) != own);
+    let read = |(name, value): &(String, String)| match name.as_str() {
+        "version" => value.parse().ok().map(|number| (name.clone(), ContextValue::Long(number))),
+        _ => Some((name.clone(), ContextValue::Text(value.clone()))),
+    };
+    others.filter_map(read).collect()
 }
 
 /// What the caller is told. Operators see which rules decided; others only that it is a no.

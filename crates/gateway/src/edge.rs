@@ -71,8 +71,7 @@ fn correlation(app: &App, headers: &HeaderMap) -> (CorrelationId, Option<Fault>)
     }
 }
 
-/// Runs the request on a task of its own, so that neither a defect nor a caller that hangs
-/// up can leave an act half done, and answers when its time is over.
+/// Answers when the request's time is over. An act that is under way goes on to its end.
 async fn timed(app: &Arc<App>, request: Request, next: Next) -> Response {
     let limit = Duration::from_millis(app.limits.answer_timeout_ms);
     match tokio::time::timeout(limit, next.run(request)).await {

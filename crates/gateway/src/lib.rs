@@ -2,6 +2,7 @@
 //!
 //! Owns routing, authentication, limits, the error envelope and OpenAPI. Must not know how
 //! anything is stored or decided: it asks the domain rooms and maps their answers.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod call;
 mod edge;

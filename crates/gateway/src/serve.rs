@@ -1,12 +1,13 @@
 //! The way of every API request: known? not too fast? well-formed? allowed? done before?
 //! frozen? Only then its handler. No operation has another way in.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_dispatch::Ask;
 use aegis_model::act::DecisionMark;
-use aegis_model::operation::ResourceKind;
+use aegis_model::operation::{Effect, ResourceKind};
 use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, Principal, Timestamp};
 use aegis_tenancy::Authenticated;
 use axum::extract::Request;
@@ -104,7 +105,7 @@ async fn admitted(
     let request_digest = digest(operation, parts.uri.path(), parts.uri.query().unwrap_or(""), &body);
     let subject = resource_of(operation, &caller, &parameters);
     let at = app.rooms.clock.now();
-    let ask = Ask { caller: &caller, operation, resource: &subject, at, request_digest };
+    let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &parameters, at, request_digest };
     let decision = app.rooms.gate.admit(&ask).await?;
     let mut wish = idempotency::wish(operation, &caller, &parts.headers)?;
     if let Some(replayed) = idempotency::replayed(app, &caller, &mut wish, request_digest, at).await? {
@@ -112,18 +113,31 @@ async fn admitted(
     }
     let act = act(&caller, operation, at, &decision, (request_digest, wish.clone()));
     let query = parts.uri.query().unwrap_or("").to_owned();
+    let asked = parameters.clone();
     let call = Call { app: Arc::clone(app), act, parameters, query, headers: parts.headers, body };
-    let done = handler(call).await;
-    settled(app, &caller, wish, (request_digest, at, operation, subject), done).await
+    let done = carried_out(operation, handler(call)).await;
+    let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &asked, at, request_digest };
+    settled(app, &ask, wish, done).await
+}
+
+/// Runs the handler. What changes state runs on a task of its own, so that neither a caller
+/// that hangs up nor a time limit leaves it half done.
+async fn carried_out(
+    operation: Operation,
+    work: impl Future<Output = Result<Reply, Fault>> + Send + 'static,
+) -> Result<Reply, Fault> {
+    match operation.effect() {
+        Effect::Read => work.await,
+        Effect::Change | Effect::Control => tokio::spawn(work).await.map_err(Fault::internal)?,
+    }
 }
 
 /// What becomes of a handler's answer: a lost race for an idempotency key is answered with
 /// the winner's answer, a refusal by the domain is recorded.
 async fn settled(
     app: &Arc<App>,
-    caller: &Caller,
+    ask: &Ask<'_>,
     mut wish: Option<Wish>,
-    (request_digest, at, operation, subject): ([u8; 32], Timestamp, Operation, String),
     done: Result<Reply, Fault>,
 ) -> Result<Response, Fault> {
     let fault = match done {
@@ -131,13 +145,12 @@ async fn settled(
         Err(fault) => fault,
     };
     if fault.code() == Code::Conflict
-        && let Some(replayed) = idempotency::replayed(app, caller, &mut wish, request_digest, at).await?
+        && let Some(replayed) = idempotency::replayed(app, ask.caller, &mut wish, ask.request_digest, ask.at).await?
     {
         return Ok(replayed);
     }
     if matches!(fault.code(), Code::Denied | Code::Frozen) {
-        let ask = Ask { caller, operation, resource: &subject, at, request_digest };
-        app.rooms.gate.refused(&ask).await?;
+        app.rooms.gate.refused(ask).await?;
     }
     Err(fault)
 }

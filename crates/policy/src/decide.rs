@@ -131,17 +131,17 @@ fn failed(layer: PolicyLayer, error: String) -> LayerReason {
 
 /// All must allow. Of several noes the gravest is told.
 fn joined(reasons: Vec<LayerReason>, policy_hash: String) -> Verdict {
+    let allowed = !reasons.is_empty() && reasons.iter().all(|reason| reason.allowed);
     let says = |class: ReasonClass| reasons.iter().any(|reason| reason.class == class);
-    let class = if says(ReasonClass::EvaluationFailed) {
+    let class = if allowed {
+        ReasonClass::Permitted
+    } else if says(ReasonClass::EvaluationFailed) {
         ReasonClass::EvaluationFailed
     } else if says(ReasonClass::Forbidden) {
         ReasonClass::Forbidden
-    } else if says(ReasonClass::NotPermitted) {
-        ReasonClass::NotPermitted
     } else {
-        ReasonClass::Permitted
+        ReasonClass::NotPermitted
     };
-    let allowed = class == ReasonClass::Permitted && reasons.len() >= 2 && reasons.iter().all(|reason| reason.allowed);
     Verdict { allowed, class, reasons, policy_hash }
 }
 

@@ -147,6 +147,7 @@ fn answer(
 }
 
 /// A connection could not be taken. Out of descriptors is waited out, not spun on.
+#[expect(clippy::disallowed_methods, reason = "the pause is the point")]
 async fn refused(error: &io::Error) {
     tracing::warn!(%error, "a connection could not be taken");
     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -45,6 +45,7 @@ pub fn run(options: &UpOptions, on_ready: impl FnOnce(&Ready) + Send) -> Result<
     ended
 }
 
+#[expect(clippy::disallowed_methods, reason = "the drain has a time limit")]
 async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(), StartError> {
     let mut stop_signals = StopSignals::listen()?;
     let tls = config.tls.as_ref().map(acceptor).transpose()?;

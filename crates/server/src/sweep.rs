@@ -18,6 +18,7 @@ const PAGE: usize = 500;
 const HOURS_BACK: u64 = 24 * 7;
 
 /// Sweeps now and then until `stop` changes.
+#[expect(clippy::disallowed_methods, reason = "a chore that waits for its time")]
 pub async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {

@@ -164,6 +164,9 @@ fn answer(callers: Vec<Caller>, results: Results) {
 /// store is let go, so that whoever is answered last can close the store at once.
 async fn commit_groups(inner: Arc<dyn Store>, mut turn: Turn) {
     let mut group = turn.next();
+    if group.is_empty() {
+        return;
+    }
     let (callers, results) = loop {
         let (batches, callers) = gather(group);
         let results = inner.commit_many(batches).await;

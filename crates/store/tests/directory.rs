@@ -1,4 +1,6 @@
 //! The data directory: who may open it, and what is said when it cannot be opened.
+#![expect(clippy::disallowed_methods, reason = "these tests start a second process and talk to it")]
+#![expect(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests fail by panicking")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,6 @@
 //! Group commit and the cache over a store that fails on purpose, and what happens to those
 //! who wait when it does.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,12 +31,20 @@ struct Gated {
     reads: Semaphore,
     calls: AtomicUsize,
     batches_max: AtomicUsize,
+    /// Reads that have their answer and wait at the gate.
+    waiting: AtomicUsize,
 }
 
 impl Gated {
     fn new(inner: Arc<dyn Store>) -> Arc<Self> {
-        let (commits, reads) = (Semaphore::new(0), Semaphore::new(0));
-        Arc::new(Self { inner, commits, reads, calls: AtomicUsize::new(0), batches_max: AtomicUsize::new(0) })
+        Arc::new(Self {
+            inner,
+            commits: Semaphore::new(0),
+            reads: Semaphore::new(0),
+            calls: AtomicUsize::new(0),
+            batches_max: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+        })
     }
 
     async fn pass(gate: &Semaphore) {
@@ -55,6 +64,7 @@ impl Store for Gated {
     /// Reads first and then waits: the answer may be old when it arrives.
     async fn get(&self, key: &RecordKey) -> StoreResult<Option<Record>> {
         let found = self.inner.get(key).await;
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         Self::pass(&self.reads).await;
         found
     }
@@ -115,7 +125,7 @@ async fn callers_that_arrive_during_a_commit_share_the_next_one() {
         })
         .collect();
     settle().await;
-    assert_eq!(gated.calls.load(Ordering::SeqCst), 2, "one is under way, one lies ready");
+    assert!(gated.calls.load(Ordering::SeqCst) <= 2, "one is under way, at most one lies ready");
     gated.commits.add_permits(100);
     for caller in callers {
         ok(caller.await.expect("no panic"));
@@ -205,17 +215,14 @@ async fn a_read_that_overlaps_a_commit_is_not_kept() {
         let store = store.clone();
         async move { store.get(&agent("a")).await }
     });
-    while gated.inner.get(&agent("a")).await.is_err() || !slow_has_read(&gated).await {}
+    while gated.waiting.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
     ok(commit(&*store, [Change::Put(put(agent("a"), Expect::Version(1), "{}", "changed"))]).await);
     gated.reads.add_permits(100);
     assert_eq!(ok(slow.await.expect("no panic")).map(|record| record.version), Some(1));
     assert_eq!(ok(store.get(&agent("a")).await).map(|record| record.version), Some(2));
     assert_eq!(ok(store.get(&agent("a")).await).map(|record| record.version), Some(2));
-}
-
-/// Whether a reader waits at the gate: it took no permit, and all threads had their turn.
-async fn slow_has_read(_: &Gated) -> bool {
-    tokio::time::timeout(Duration::from_millis(200), std::future::pending::<()>()).await.is_err()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,7 @@
 //! `kill -9` inside commits: a second process commits without a pause and says what was
 //! acknowledged; it is killed at a random moment, again and again, on the same directory.
+#![expect(clippy::disallowed_methods, reason = "these tests start a second process and talk to it")]
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};

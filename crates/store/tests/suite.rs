@@ -1,4 +1,5 @@
 //! The suite of the port against every way in which the store can be stacked.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::sync::Arc;
 

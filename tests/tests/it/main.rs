@@ -1,4 +1,9 @@
 //! The product from outside: one file per promise, each test with a server of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests of whole processes: they start programs, watch the clock, and end when the world is not as it should be"
+)]
 
 mod authorization;
 mod bundles;

@@ -18,7 +18,7 @@ fn a_grant_counts_only_once_it_is_approved() {
     let operator = server.key("operator");
     let made = server.with_key(&operator, "POST", "/api/v1/agents", GRANTED);
     assert_eq!(made.json()["grants"], "pending", "{}", made.text);
-    let context = r#""context":{"port":443,"protocol":"http","method":"GET","path":"/repos/x","websocket":false}"#;
+    let context = r#""context":{"method":"GET","path":"/repos/x"}"#;
     let ask = format!(r#"{{"subject":{{"kind":"agent","name":"triage","version":1}},{REACH},{context}}}"#);
     let before = explain(&server, &ask);
     assert_eq!(before["decision"]["allowed"], false);

@@ -99,6 +99,11 @@ impl Plan {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the pause is the fault itself")]
+async fn pause(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
 fn lost() -> StoreError {
     StoreError::Unavailable("the connection was lost".to_owned())
 }
@@ -149,7 +154,7 @@ impl Store for FaultyStore {
             Fault::Conflict => self.conflicting(batches).await,
             Fault::Full => vec![Err(StoreError::Full); count],
             Fault::Slow { ms } => {
-                tokio::time::sleep(Duration::from_millis(ms)).await;
+                pause(ms).await;
                 self.inner.commit_many(batches).await
             }
             Fault::Torn { kept } => self.torn(batches, kept).await,

@@ -125,13 +125,18 @@ fn plain(result: &StoreResult<Committed>) -> StoreResult<Committed> {
     }
 }
 
+/// The values of index columns.
+type Index = Vec<(&'static str, String)>;
+/// The epoch of a hold, and until when it holds.
+type Hold = Option<(u64, Timestamp)>;
+
 /// The store as the port's documentation describes it, without any care for speed.
 #[derive(Clone, Default)]
 struct Model {
-    records: BTreeMap<RecordKey, (Record, Vec<(&'static str, String)>)>,
+    records: BTreeMap<RecordKey, (Record, Index)>,
     events: Vec<Event>,
     entries: Vec<Bytes>,
-    work: BTreeMap<String, (WorkDraft, Option<(u64, Timestamp)>)>,
+    work: BTreeMap<String, (WorkDraft, Hold)>,
     leases: Vec<Lease>,
 }
 
@@ -234,8 +239,7 @@ impl Model {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "one place, in a test model")]
-    fn held(&mut self, lease: &Lease) -> StoreResult<(&mut WorkDraft, &mut Option<(u64, Timestamp)>)> {
+    fn held(&mut self, lease: &Lease) -> StoreResult<(&mut WorkDraft, &mut Hold)> {
         match self.work.get_mut(&lease.id) {
             Some((draft, hold)) if hold.is_some_and(|(epoch, _)| epoch == lease.epoch) => Ok((draft, hold)),
             _ => {
@@ -253,7 +257,7 @@ impl Model {
 
     /// Checks what was claimed, and takes over the epochs: only that they grow is promised.
     fn claimed(&mut self, now: u64, lease_ms: u64, limit: usize, found: &[Work]) {
-        let is_free = |hold: &Option<(u64, Timestamp)>| hold.is_none_or(|(_, until)| until <= at(now));
+        let is_free = |hold: &Hold| hold.is_none_or(|(_, until)| until <= at(now));
         let free = self.work.values().filter(|(draft, hold)| draft.due <= at(now) && is_free(hold));
         let mut due: Vec<&WorkDraft> = free.map(|(draft, _)| draft).collect();
         due.sort_by_key(|draft| (draft.due, draft.id.clone()));

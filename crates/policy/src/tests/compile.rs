@@ -92,15 +92,34 @@ fn an_id_is_used_once() {
 #[test]
 fn what_is_too_long_or_too_deep_is_refused_and_nothing_breaks() {
     refused(&" ".repeat(300 * 1024), "1:1", "longer");
-    for (open, close) in [("(", ")"), ("!(", ")"), ("[", "]"), ("if true then ", " else false"), ("-(", ")")] {
-        let text = format!(
-            "permit (principal, action, resource) when {{ {}true{} }};",
-            open.repeat(9_000),
-            close.repeat(9_000)
-        );
-        let outcome =
-            std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(move || problems(&text)).unwrap().join();
-        assert!(outcome.is_ok_and(|problems| !problems.is_empty()), "{open}");
+    for (open, close) in
+        [("(", ")"), ("!(", ")"), ("[", "]"), ("{a: ", "}"), ("if true then ", " else false"), ("-(", ")")]
+    {
+        for times in [33, 300, 9_000] {
+            let (open, close) = (open.repeat(times), close.repeat(times));
+            let text = format!("permit (principal, action, resource) when {{ {open}true{close} }};");
+            assert!(!in_little_room(move || problems(&text)).is_empty(), "{times}");
+        }
+    }
+}
+
+/// Half of what a server's thread has; running out of it would end the process.
+fn in_little_room<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    std::thread::Builder::new().stack_size(1024 * 1024).spawn(act).unwrap().join().unwrap()
+}
+
+#[test]
+fn what_nests_as_deep_as_it_may_is_still_checked() {
+    for (open, inner, close, times) in [
+        ("(", "1", ")", 30),
+        ("", "principal", ".contains(1)", 250),
+        ("", "1", " + 1", 250),
+        ("if true then ", "1", " else 1", 80),
+    ] {
+        let (open, close) = (open.repeat(times), close.repeat(times));
+        let text = format!("permit (principal, action, resource) when {{ {open}{inner}{close} }};");
+        let found = in_little_room(move || problems(&text));
+        assert!(found.iter().any(|problem| problem.contains("unexpected type")), "{times} {found:?}");
     }
 }
 
@@ -180,10 +199,7 @@ proptest! {
     #[test]
     fn no_text_breaks_the_compiler(before in pieces(), inside in pieces()) {
         for text in [before, format!("permit (principal, action, resource) when {{ {inside} }};")] {
-            // As much room as a server's thread has; running out of it would end the process.
-            let small = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
-            let handle = small.spawn(move || PolicySet::compile(PolicyLayer::Tenant, &[source("x", &text)]).is_ok());
-            prop_assert!(handle.unwrap().join().is_ok());
+            in_little_room(move || drop(PolicySet::compile(PolicyLayer::Tenant, &[source("x", &text)])));
         }
     }
 }

@@ -314,6 +314,18 @@ fn a_volume_is_granted_below_its_path_and_for_its_access() {
 }
 
 #[test]
+fn a_star_in_a_volumes_path_is_a_star() {
+    let grant = PathGrant { path: "/data/*".to_owned(), access: PathAccess::Read, volume: "v".to_owned() };
+    let house = house(&GrantRequest { filesystem: vec![grant], ..GrantRequest::default() });
+    let asked = |path: &str| {
+        let asked = request(agent("triage"), GrantAction::ReadPath, thing(ResourceType::Volume, "v"));
+        house.decide(&with(asked, "path", text(path))).allowed
+    };
+    assert!(asked("/data/*") && asked("/data/*/a"));
+    assert!(!asked("/data/b") && !asked("/data/b/a"));
+}
+
+#[test]
 fn a_secret_goes_to_its_host_and_port_only() {
     let secret = SecretGrant { name: "token".to_owned(), host: "api.github.com".to_owned(), port: 443 };
     let house = house(&GrantRequest { secrets: vec![secret], ..GrantRequest::default() });

@@ -94,9 +94,12 @@ struct Check<'a> {
     report: RowReport,
 }
 
+/// One part of the check.
+type Part<C> = fn(&mut C, &Seal) -> Result<(), Trouble>;
+
 impl Check<'_> {
     fn run(&mut self) {
-        let parts: [fn(&mut Self, &Seal) -> Result<(), Trouble>; 7] =
+        let parts: [Part<Self>; 7] =
             [Self::pages, Self::records, Self::index, Self::events, Self::trees, Self::nodes, Self::work];
         let seal = Seal::load(self.connection, self.integrity).unwrap_or_else(|error| {
             self.report.problem(StoreError::from(error).to_string());
