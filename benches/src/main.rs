@@ -6,14 +6,20 @@ mod commits;
 mod decide;
 mod http;
 mod ledger;
+mod reads;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 type Benchmark = (&'static str, fn() -> Result<(), Box<dyn Error>>);
 
-const BENCHMARKS: &[Benchmark] =
-    &[("commits", commits::run), ("decide", decide::run), ("http", http::run), ("ledger", ledger::run)];
+const BENCHMARKS: &[Benchmark] = &[
+    ("commits", commits::run),
+    ("decide", decide::run),
+    ("http", http::run),
+    ("ledger", ledger::run),
+    ("reads", reads::run),
+];
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();

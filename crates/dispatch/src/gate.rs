@@ -56,11 +56,11 @@ impl Gate {
         let decision = self.decision(self.verdict(ask), ask.at)?;
         if !decision.allowed {
             let fault = denied(ask, &decision);
-            self.record(ask, decision).await?;
+            self.record(ask, subject(ask), decision).await?;
             return Err(fault);
         }
         if let Err(fault) = self.thawed(ask) {
-            self.refused(ask).await?;
+            self.refused(ask, &fault).await?;
             return Err(fault);
         }
         Ok(decision)
@@ -71,9 +71,11 @@ impl Gate {
     ///
     /// # Errors
     /// When it cannot be recorded.
-    pub async fn refused(&self, ask: &Ask<'_>) -> Result<(), Fault> {
+    pub async fn refused(&self, ask: &Ask<'_>, fault: &Fault) -> Result<(), Fault> {
         let verdict = Verdict { allowed: false, class: ReasonClass::Forbidden, ..self.verdict(ask) };
-        self.record(ask, self.decision(verdict, ask.at)?).await
+        let target = fault.details().get("target").and_then(serde_json::Value::as_str);
+        let subject = target.map_or_else(|| subject(ask), str::to_owned);
+        self.record(ask, subject, self.decision(verdict, ask.at)?).await
     }
 
     fn verdict(&self, ask: &Ask<'_>) -> Verdict {
@@ -114,11 +116,9 @@ impl Gate {
 
     /// Writes the refusal on a task of its own: a caller that hangs up cannot keep it from
     /// being recorded.
-    async fn record(&self, ask: &Ask<'_>, decision: Decision) -> Result<(), Fault> {
+    async fn record(&self, ask: &Ask<'_>, subject: String, decision: Decision) -> Result<(), Fault> {
         let journal = Arc::clone(&self.journal);
         let (caller, operation, at) = (ask.caller.clone(), ask.operation, ask.at);
-        let kind = operation.resource().as_str().to_ascii_lowercase();
-        let subject = format!("{kind}/{}", ask.resource);
         let request_digest = ask.request_digest;
         let written = tokio::spawn(async move {
             let denial = Denial { caller: &caller, operation, subject, at, decision: &decision, request_digest };
@@ -126,6 +126,11 @@ impl Gate {
         });
         written.await.map_err(Fault::internal)?
     }
+}
+
+/// What the operation acts on, as it is written in the ledger.
+fn subject(ask: &Ask<'_>) -> String {
+    format!("{}/{}", ask.operation.resource().as_str().to_ascii_lowercase(), ask.resource)
 }
 
 /// The circumstances of an API operation: what its path says beside the resource. A version

@@ -9,6 +9,7 @@ use aegis_model::api::{
     VersionView,
 };
 use aegis_model::decision::{LayerReason, PolicyLayer};
+use aegis_model::manifest::Manifest;
 use aegis_model::port::Entropy;
 use aegis_model::{Act, AgentName, Code, Decision, DecisionId, Fault, TenantId, Timestamp};
 use aegis_policy::{
@@ -87,7 +88,10 @@ impl Policies {
         if test.cases.is_empty() || test.cases.len() > CASES_MAX {
             return Err(Fault::new(Code::Validation, format!("a test has 1 to {CASES_MAX} cases")).at("/cases"));
         }
-        let draft = test.draft.as_deref().map(compile_draft).transpose()?;
+        let draft = match test.draft {
+            Some(text) => Some(compiled(text).await?),
+            None => None,
+        };
         let tenant_set = draft.as_ref().unwrap_or(&self.tenant);
         let mut results = Vec::with_capacity(test.cases.len());
         for (index, case) in test.cases.into_iter().enumerate() {
@@ -98,6 +102,15 @@ impl Policies {
             results.push(PolicyCaseResult { name: case.name, passed, decision: self.decision(found, act.at)? });
         }
         Ok(PolicyTestResult { passed: results.iter().all(|result| result.passed), results })
+    }
+
+    /// Refuses a manifest whose grants would not compile, before anything is stored.
+    ///
+    /// # Errors
+    /// `ManifestInvalid`, naming each grant.
+    pub fn check_grants(&self, tenant: &TenantId, manifest: &Manifest) -> Result<(), Fault> {
+        let asked = GrantRequest::from(&manifest.spec.permissions);
+        grants_of(&manifest.metadata.name, tenant, &asked).map(drop)
     }
 
     fn sets<'a>(&'a self, tenant: &'a PolicySet, grants: Option<&'a PolicySet>) -> Sets<'a> {
@@ -142,11 +155,28 @@ impl Policies {
 
 fn compile_grants(tenant: &TenantId, view: &VersionView) -> Result<PolicySet, Fault> {
     let asked = GrantRequest::from(&view.manifest.spec.permissions);
-    let sources = grant_policies(&view.agent, tenant, &asked).map_err(|problems| {
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Fault::new(Code::PolicyInvalid, "the grants of this version cannot be compiled").with("problems", problems)
+    grants_of(&view.agent, tenant, &asked)
+}
+
+fn grants_of(agent: &AgentName, tenant: &TenantId, asked: &GrantRequest) -> Result<PolicySet, Fault> {
+    let sources = grant_policies(agent, tenant, asked).map_err(|problems| {
+        let place = |pointer: &str| format!("/spec/permissions{pointer}");
+        let first = problems.first().map(|problem| (place(&problem.pointer), problem.message.clone()));
+        let (pointer, message) = first.unwrap_or_default();
+        let all: Vec<_> = problems
+            .iter()
+            .map(|problem| serde_json::json!({"pointer": place(&problem.pointer), "message": problem.message}))
+            .collect();
+        Fault::new(Code::ManifestInvalid, format!("a grant cannot be a policy: {message}"))
+            .at(&pointer)
+            .with("problems", all)
     })?;
     PolicySet::compile(PolicyLayer::Grants, &sources).map_err(defect)
+}
+
+/// Compiles a draft off the threads that answer requests: a long one takes its time.
+async fn compiled(text: String) -> Result<PolicySet, Fault> {
+    tokio::task::spawn_blocking(move || compile_draft(&text)).await.map_err(Fault::internal)?
 }
 
 fn compile_draft(text: &str) -> Result<PolicySet, Fault> {

@@ -88,6 +88,8 @@ pub struct App {
     failure_rates: rate::Rates<std::net::IpAddr>,
     large_bodies: Semaphore,
     draining: AtomicBool,
+    /// When the store was last asked whether it is well, and what it said.
+    checked: tokio::sync::Mutex<Option<(u64, bool)>>,
 }
 
 impl App {
@@ -98,6 +100,7 @@ impl App {
             failure_rates: rate::Rates::new(limits.failure_rate_per_second, limits.failure_rate_per_second * 2),
             large_bodies: Semaphore::new(limits.large_bodies_max),
             draining: AtomicBool::new(false),
+            checked: tokio::sync::Mutex::default(),
             rooms,
             limits,
             hosts,

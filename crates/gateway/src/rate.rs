@@ -53,18 +53,6 @@ impl<K: Hash + Eq + Clone> Rates<K> {
     /// # Errors
     /// What is left, when nothing is left.
     pub fn take(&self, key: &K, now_ns: u64) -> Result<Allowance, Allowance> {
-        self.change(key, now_ns, self.cost_ns)
-    }
-
-    /// Looks at `key`'s allowance without taking from it.
-    ///
-    /// # Errors
-    /// What is left, when nothing is left.
-    pub fn look(&self, key: &K, now_ns: u64) -> Result<Allowance, Allowance> {
-        self.change(key, now_ns, 0)
-    }
-
-    fn change(&self, key: &K, now_ns: u64, cost_ns: u64) -> Result<Allowance, Allowance> {
         let capacity_ns = self.cost_ns.saturating_mul(u64::from(self.burst));
         let index = usize::try_from(self.hasher.hash_one(key)).unwrap_or(0) % SHARDS;
         let Some(shard) = self.shards.get(index) else {
@@ -75,11 +63,9 @@ impl<K: Hash + Eq + Clone> Rates<K> {
         if owed_ns + self.cost_ns > capacity_ns {
             return Err(self.refusal(owed_ns + self.cost_ns - capacity_ns));
         }
-        if cost_ns > 0 {
-            forget_full(&mut buckets, now_ns);
-            buckets.insert(key.clone(), Bucket { full_at_ns: now_ns + owed_ns + cost_ns });
-        }
-        Ok(self.allowance(owed_ns + cost_ns))
+        forget_full(&mut buckets, now_ns);
+        buckets.insert(key.clone(), Bucket { full_at_ns: now_ns + owed_ns + self.cost_ns });
+        Ok(self.allowance(owed_ns + self.cost_ns))
     }
 
     fn allowance(&self, owed_ns: u64) -> Allowance {
@@ -117,16 +103,6 @@ mod tests {
         assert!(rates.take(&"b", 0).is_ok(), "another key is not concerned");
         assert!(rates.take(&"a", 100_000_000).is_ok());
         assert!(rates.take(&"a", 100_000_000).is_err());
-    }
-
-    #[test]
-    fn looking_takes_nothing() {
-        let rates = Rates::new(1, 1);
-        for _ in 0..10 {
-            assert!(rates.look(&1, 0).is_ok());
-        }
-        assert!(rates.take(&1, 0).is_ok());
-        assert!(rates.look(&1, 0).is_err());
     }
 
     #[test]

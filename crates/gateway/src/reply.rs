@@ -69,6 +69,9 @@ pub fn envelope(fault: &Fault, correlation_id: &str, mut headers: HeaderMap) -> 
     let body = serde_json::to_vec(&fault.envelope(correlation_id)).unwrap_or_default();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.remove(header::CONTENT_LENGTH);
+    if let Some(wait_ms) = fault.details().get("retry_after_ms").and_then(serde_json::Value::as_u64) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1_000).max(1)));
+    }
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }

@@ -50,22 +50,27 @@ pub async fn serve(
     response
 }
 
-/// Finds out who asks. Addresses that keep failing are not even looked at.
+/// Finds out who asks. An address that keeps failing is told to slow down; a valid key is not
+/// made to pay for what others at its address do.
 async fn authenticate(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Result<Authenticated, Fault> {
-    let peer = peer.map(|Peer(address)| address);
-    let now_ns = app.rooms.clock.elapsed_ns();
-    if peer.is_some_and(|peer| app.failure_rates.look(&peer, now_ns).is_err()) {
-        return Err(Fault::new(Code::RateLimited, "too many failed authentications from this address"));
-    }
     let found = match credential(headers) {
         Ok(text) => app.rooms.tenancy.authenticate(&text, app.rooms.clock.now()).await,
         Err(fault) => Err(fault),
     };
-    if found.as_ref().is_err_and(|fault| fault.code().status() == 401) {
-        app.metrics.authentication_failed();
-        let _ = peer.map(|peer| app.failure_rates.take(&peer, now_ns));
+    found.map_err(|fault| match fault.code().status() {
+        401 => failed_authentication(app, peer, fault),
+        _ => fault,
+    })
+}
+
+fn failed_authentication(app: &App, peer: Option<Peer>, fault: Fault) -> Fault {
+    app.metrics.authentication_failed();
+    let taken = peer.map(|Peer(address)| app.failure_rates.take(&address, app.rooms.clock.elapsed_ns()));
+    match taken {
+        Some(Err(left)) => Fault::new(Code::RateLimited, "too many failed authentications from this address")
+            .with("retry_after_ms", left.reset_ms),
+        _ => fault,
     }
-    found
 }
 
 /// The credential of a request: exactly one, in one of two headers.
@@ -150,7 +155,7 @@ async fn settled(
         return Ok(replayed);
     }
     if matches!(fault.code(), Code::Denied | Code::Frozen) {
-        app.rooms.gate.refused(ask).await?;
+        app.rooms.gate.refused(ask, &fault).await?;
     }
     Err(fault)
 }
@@ -226,8 +231,6 @@ async fn take_body(
 fn too_fast(allowance: Allowance) -> Response {
     let fault = Fault::new(Code::RateLimited, "too many requests with this key");
     let mut response = Refusal(fault.with("retry_after_ms", allowance.reset_ms)).into_response();
-    let seconds = allowance.reset_ms.div_ceil(1_000).max(1);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     put_allowance(response.headers_mut(), allowance);
     response
 }

@@ -182,13 +182,13 @@ codes! {
     /// A bundle is damaged, hostile or too large.
     BundleInvalid = "ERR_BUNDLE_INVALID", Validation, 422, "pack the bundle again with `aegis agent deploy DIR`";
     /// A policy does not parse or does not fit the schema.
-    PolicyInvalid = "ERR_POLICY_INVALID", Validation, 422, "correct the policy at the place given and run `aegis policy test`";
+    PolicyInvalid = "ERR_POLICY_INVALID", Validation, 422, "correct what `details.problems` names and run `aegis policy test`";
     /// No credential came with the request.
     Unauthenticated = "ERR_UNAUTHENTICATED", Auth, 401, "send an API key as `X-API-Key` or `Authorization: Bearer`";
     /// The credential is unknown, damaged, revoked or expired.
     CredentialInvalid = "ERR_CREDENTIAL_INVALID", Auth, 401, "create a new key with `aegis key create`";
     /// The policy says no.
-    Denied = "ERR_DENIED", Permission, 403, "ask an operator; they see why with `aegis policy explain`";
+    Denied = "ERR_DENIED", Permission, 403, "ask an admin of your tenant; operators see why with `aegis policy explain`";
     /// A web page of another origin is asking.
     OriginNotAllowed = "ERR_ORIGIN_NOT_ALLOWED", Permission, 403, "add the origin to `http.origins` in the server's configuration";
     /// There is no such thing for this tenant.
@@ -208,7 +208,7 @@ codes! {
     /// The first answer showed a secret and is not kept.
     IdempotencySecret = "ERR_IDEMPOTENCY_SECRET", Conflict, 409, "the secret was shown once; revoke it and create a new one";
     /// All work here is stopped.
-    Frozen = "ERR_FROZEN", Frozen, 423, "an admin lifts it with `aegis thaw`";
+    Frozen = "ERR_FROZEN", Frozen, 423, "an admin lifts it with `aegis thaw TARGET`; `aegis freeze` lists what is frozen";
     /// The budget does not cover this.
     BudgetExceeded = "ERR_BUDGET_EXCEEDED", Budget, 402, "raise the budget or wait for the next period";
     /// Too many requests.
@@ -220,7 +220,7 @@ codes! {
     /// The disk is full.
     StorageFull = "ERR_STORAGE_FULL", Resource, 507, "free space on the disk that holds the data directory";
     /// The agent failed.
-    AgentFailed = "ERR_AGENT_FAILED", Agent, 424, "read the run's logs with `aegis run logs`";
+    AgentFailed = "ERR_AGENT_FAILED", Agent, 424, "read what the agent itself says, and repair it";
     /// The request took too long.
     TimedOut = "ERR_TIMED_OUT", Timeout, 504, "try again, or allow more time";
     /// The request came too slowly.

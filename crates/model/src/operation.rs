@@ -41,7 +41,8 @@ pub enum Effect {
     Read,
     /// It changes state; a freeze stops it and it is recorded.
     Change,
-    /// It is the kill switch itself; recorded, never stopped by a freeze of the tenant.
+    /// It stops something, or is the kill switch itself; recorded, never stopped by a freeze
+    /// of the tenant.
     Control,
 }
 
@@ -165,7 +166,7 @@ operations! {
     EndpointDelete "endpoint_delete" Delete "/agents/{name}/endpoints/{endpoint}" Administer Change Agent "Delete an endpoint.";
     KeyList "key_list" Get "/keys" Administer Read Tenant "List the API keys, without their secrets.";
     KeyCreate "key_create" Post "/keys" Administer Change Tenant "Create an API key; its secret is shown once.";
-    KeyRevoke "key_revoke" Delete "/keys/{key_id}" Administer Change Key "Revoke an API key at once.";
+    KeyRevoke "key_revoke" Delete "/keys/{key_id}" Administer Control Key "Revoke an API key at once.";
     TenantList "tenant_list" Get "/tenants" Platform Read Tenant "List the tenants.";
     TenantCreate "tenant_create" Post "/tenants" Platform Change Tenant "Create a tenant.";
     TenantDelete "tenant_delete" Delete "/tenants/{tenant}" Platform Change Tenant "Delete a tenant; its keys stop working at once, its ledger stays.";

@@ -152,7 +152,11 @@ fn hash_of(sets: &Sets<'_>) -> String {
     if let Some(grants) = sets.grants {
         hash.update(grants.hash());
     }
-    let digits = b"0123456789abcdef";
-    let digit = |nibble: u8| digits.get(usize::from(nibble)).copied().map_or('0', char::from);
-    hash.finalize().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut written = String::with_capacity(64);
+    for byte in hash.finalize() {
+        for nibble in [byte >> 4, byte & 15] {
+            written.extend(char::from_digit(u32::from(nibble), 16));
+        }
+    }
+    written
 }

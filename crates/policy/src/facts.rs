@@ -1,8 +1,6 @@
 //! A request as Cedar sees it: made once, looked at by every set.
 //! Must not know policies.
 
-use std::collections::{HashMap, HashSet};
-
 use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression};
 
 use crate::entity::{Names, toolset_of};
@@ -99,12 +97,12 @@ fn resource_place(names: &Names, asked: &Request, owner: &EntityUid) -> Place {
 }
 
 fn entity(place: &Place, name: &str, tenant: &EntityUid) -> Result<Entity, Unjudgeable> {
-    let attributes = HashMap::from([
+    let attributes = [
         ("name".to_owned(), RestrictedExpression::new_string(name.to_owned())),
         ("tenant".to_owned(), RestrictedExpression::new_entity_uid(tenant.clone())),
-    ]);
-    let parents: HashSet<EntityUid> = place.above.iter().cloned().collect();
-    Entity::new(place.uid.clone(), attributes, parents).map_err(unjudgeable)
+    ];
+    // This constructor takes what it is given as it is; `Entity::new` wants it hashed first.
+    Entity::new_with_tags(place.uid.clone(), attributes, place.above.iter().cloned(), []).map_err(unjudgeable)
 }
 
 fn context(asked: &Request) -> Result<Context, Unjudgeable> {

@@ -1,29 +1,38 @@
-//! How deep a policy's text may nest. Cedar's parser recurses without a limit, so a few hundred
-//! brackets would end the whole process, and its validator gives up silently on long chains.
-//! Counts like Cedar's lexer and must not know what the text means.
+//! How deep a policy's text may nest. Cedar's parser recurses without a limit, so that a few
+//! hundred brackets would end the whole process; its validator lets long chains pass unchecked,
+//! and its work doubles with every `if` inside an `if`. Counts like Cedar's lexer and must not
+//! know what the text means.
 
 /// Open brackets at any one place.
 const BRACKETS_MAX: usize = 32;
 /// Operators, attribute accesses, branches and conditions of one rule.
 const LINKS_MAX: usize = 256;
 
+/// Branches of one rule.
+const BRANCHES_MAX: usize = 8;
+
 /// Where the text nests too deep, as a byte offset, and what is too much there.
 pub(crate) fn problem(text: &str) -> Option<(usize, &'static str)> {
     let mut brackets = 0_usize;
     let mut links = 0_usize;
+    let mut branches = 0_usize;
     let mut tokens = Tokens { rest: text.as_bytes(), offset: 0 };
     while let Some((offset, token)) = tokens.next() {
         match token {
             Token::Open => brackets += 1,
             Token::Close => brackets = brackets.saturating_sub(1),
             Token::Link => links += 1,
-            Token::End => links = 0,
+            Token::Branch => branches += 1,
+            Token::End => (links, branches) = (0, 0),
         }
         if brackets > BRACKETS_MAX {
             return Some((offset, "more than 32 brackets are open here; split the rule"));
         }
         if links > LINKS_MAX {
             return Some((offset, "the rule has more than 256 operators and attributes; split it"));
+        }
+        if branches > BRANCHES_MAX {
+            return Some((offset, "the rule has more than 8 branches; split it"));
         }
     }
     None
@@ -34,6 +43,7 @@ enum Token {
     Open,
     Close,
     Link,
+    Branch,
     End,
 }
 
@@ -90,8 +100,12 @@ impl Tokens<'_> {
     fn word(&mut self) -> Option<Token> {
         let length = self.rest.iter().take_while(|byte| is_word(**byte)).count();
         let word = self.rest.get(..length).unwrap_or_default();
-        let link = matches!(word, b"if" | b"then" | b"else" | b"when" | b"unless" | b"has" | b"in" | b"is" | b"like");
-        self.take(length, link.then_some(Token::Link))
+        let token = match word {
+            b"if" => Some(Token::Branch),
+            b"when" | b"unless" | b"has" | b"in" | b"is" | b"like" => Some(Token::Link),
+            _ => None,
+        };
+        self.take(length, token)
     }
 }
 
@@ -113,6 +127,7 @@ mod tests {
         assert!(refused(&"(;".repeat(33)), "a stray semicolon closes nothing");
         assert!(!refused(&"a && b;".repeat(1_000)) && refused(&"a && b".repeat(129)));
         assert!(!refused(&"()".repeat(1_000)));
+        assert!(!refused(&"if a then b else c; ".repeat(99)) && refused(&"if a then ".repeat(9)));
     }
 
     #[test]

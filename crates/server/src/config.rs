@@ -272,8 +272,10 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let private = self.tls.is_some() || self.http.tls_terminated_by_proxy;
-        if !self.listen.ip().is_loopback() && !private {
-            return Err(ConfigError::OpenWithoutTls(self.listen));
+        for address in [self.listen, self.metrics_listen] {
+            if !address.ip().is_loopback() && !private {
+                return Err(ConfigError::OpenWithoutTls(address));
+            }
         }
         let http = &self.http;
         let bounds: [(&'static str, u64, u64, u64); 8] = [
@@ -296,8 +298,10 @@ impl Config {
 fn read(path: &Path) -> Result<Config, ConfigError> {
     let unreadable = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    toml::from_str(&text)
-        .map_err(|error| ConfigError::Invalid { path: path.to_owned(), problem: error.to_string().trim().to_owned() })
+    toml::from_str(&text).map_err(|error| {
+        let place = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.split('\n').count());
+        ConfigError::Invalid { path: path.to_owned(), problem: format!("line {place}: {}", error.message()) }
+    })
 }
 
 /// Where data lies when nobody says.

@@ -1,7 +1,9 @@
 //! What this machine can do. Grows with what Aegis needs of a machine.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -10,6 +12,9 @@ use crate::data_dir::DataDir;
 
 /// Free space below which a warning is due.
 const FREE_MIN_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// How long a listener may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -101,8 +106,22 @@ fn free_space(path: &Path) -> Result<String, String> {
 fn free_port(address: std::net::SocketAddr) -> Result<String, String> {
     match std::net::TcpListener::bind(address) {
         Ok(_) => Ok(format!("`{address}` is free")),
+        Err(_) if is_aegis(address) => Ok(format!("`{address}`: Aegis is running there")),
         Err(error) => Err(format!("`{address}`: {error}")),
     }
+}
+
+/// Whether what listens there answers as Aegis does.
+fn is_aegis(address: std::net::SocketAddr) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = std::net::TcpStream::connect_timeout(&address, ANSWER_TIMEOUT)?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.take(4_096).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.contains("ERR_NO_SUCH_ROUTE"))
 }
 
 /// What boxes will need of the kernel. Not needed yet, and said so.

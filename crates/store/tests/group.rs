@@ -180,6 +180,27 @@ async fn a_panic_below_turns_everybody_away_and_nobody_waits_for_ever() {
 }
 
 #[tokio::test]
+async fn who_waits_behind_a_panic_is_turned_away_too() {
+    let dir = TempDir::new().expect("a directory");
+    let gated = Gated::new(Arc::new(FaultyStore::scripted(sqlite(&dir), [Fault::Panic, Fault::Panic])));
+    let store = Arc::new(GroupCommit::new(gated.clone()));
+    let mut callers = Vec::new();
+    for number in 0..12 {
+        let store = store.clone();
+        callers.push(tokio::spawn(async move { commit(&*store, [create(&number.to_string())]).await }));
+        settle().await;
+    }
+    assert_eq!(gated.calls.load(Ordering::SeqCst), 2, "two groups are under way, the other callers wait");
+    gated.commits.add_permits(2);
+    for caller in callers {
+        let answer = tokio::time::timeout(Duration::from_secs(10), caller).await.expect("nobody waits for ever");
+        assert!(matches!(answer, Ok(Err(StoreError::Unavailable(_)))), "{answer:?}");
+    }
+    gated.commits.add_permits(1);
+    ok(commit(&*store, [create("after")]).await);
+}
+
+#[tokio::test]
 async fn a_caller_who_goes_away_spoils_no_other_and_leaves_no_stale_answer() {
     let dir = TempDir::new().expect("a directory");
     let gated = Gated::new(sqlite(&dir));

@@ -2,9 +2,11 @@
 //! Every step can be repeated, because a start may be cut short at any point.
 
 use aegis_identity::ApiKey;
+use aegis_ledger::entry_bytes;
 use aegis_model::key::{KeyInfo, KeyRecord};
-use aegis_model::record::{Batch, Change, Expect, Kind, Put, RecordKey};
-use aegis_model::{Fault, KeyId, Principal, Role, TenantId, Timestamp};
+use aegis_model::ledger::Entry;
+use aegis_model::record::{Batch, Change, EntryDraft, Expect, Kind, Put, RecordKey};
+use aegis_model::{CorrelationId, Fault, KeyId, Principal, Role, TenantId, Timestamp};
 
 use crate::keys::put_key;
 use crate::tenants::put_tenant;
@@ -44,6 +46,7 @@ impl Tenancy {
             index: Vec::new(),
             terminal: true,
         }));
+        changes.push(entry(&admin_key, at, self.random()?)?);
         Ok(Some(FirstStart { admin_key, changes, at }))
     }
 
@@ -69,4 +72,24 @@ impl Tenancy {
         };
         KeyRecord { info, secret_mac: key.mac(&self.pepper) }
     }
+}
+
+/// The first entry of the first tenant's ledger: where its first key came from.
+fn entry(admin_key: &ApiKey, at: Timestamp, random: [u8; 10]) -> Result<Change, Fault> {
+    let entry = Entry {
+        action: "first_start".to_owned(),
+        correlation_id: CorrelationId::generate(at, random),
+        decision: None,
+        isolation: None,
+        kind: "act".to_owned(),
+        outcome_mac: None,
+        policy_hash: None,
+        principal: Principal::System.name(),
+        request_mac: None,
+        subject: format!("key/{}", admin_key.id()),
+        tenant: TenantId::first(),
+        time: at,
+    };
+    let bytes = entry_bytes(&entry).map_err(Fault::internal)?;
+    Ok(Change::Enter(EntryDraft { tenant: TenantId::first(), bytes }))
 }

@@ -28,7 +28,8 @@ impl Tenancy {
         Ok(record.info)
     }
 
-    /// The tenants that can be used, in the order of their names.
+    /// The tenants that can be used, in the order of their names; the platform's own is none
+    /// that anybody uses.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -42,7 +43,9 @@ impl Tenancy {
             limit,
         };
         let records = self.store().list(&query).await?;
-        records.iter().map(|record| read::<TenantRecord>(record).map(|tenant| tenant.info)).collect()
+        let own = TenantId::platform();
+        let others = records.iter().filter(|record| record.key.id != own.as_str());
+        others.map(|record| read::<TenantRecord>(record).map(|tenant| tenant.info)).collect()
     }
 
     /// Deletes a tenant: from the next request on, its keys do not work.

@@ -88,3 +88,24 @@ fn nobody_freezes_the_key_in_their_own_hand() {
     assert_eq!(switch(&server, "freeze", &format!("key/{id}")), 409);
     assert_eq!(server.admin("DELETE", &format!("/api/v1/keys/{id}"), "").status, 409);
 }
+
+#[test]
+fn a_key_can_be_revoked_while_everything_is_frozen() {
+    let server = TestServer::start();
+    let made = server.admin("POST", "/api/v1/keys", r#"{"role":"admin"}"#).json();
+    assert_eq!(switch(&server, "freeze", "all"), 200);
+    let id = made["key_id"].as_str().unwrap();
+    assert_eq!(server.admin("DELETE", &format!("/api/v1/keys/{id}"), "").status, 204);
+    assert_eq!(server.with_key(made["api_key"].as_str().unwrap(), "GET", "/api/v1/agents", "").status, 401);
+}
+
+#[test]
+fn a_refusal_by_a_freeze_names_what_was_frozen() {
+    let server = TestServer::start();
+    server.deploy(&server.admin, "triage");
+    switch(&server, "freeze", "agent/triage");
+    server.deploy(&server.admin, "triage");
+    let entries = server.admin("GET", "/api/v1/ledger/entries", "").json();
+    let last = entries["items"].as_array().unwrap().last().unwrap()["entry"].clone();
+    assert_eq!((&last["kind"], &last["subject"]), (&"denial".into(), &"agent/triage".into()));
+}

@@ -24,12 +24,12 @@ fn every_entry_is_proved_against_the_signed_head() {
     let head = server.admin("GET", "/api/v1/ledger/checkpoint", "").json();
     let key: VerifierKey = head["verifier_key"].as_str().unwrap().parse().unwrap();
     let checkpoint = Checkpoint::open(head["checkpoint"].as_str().unwrap().as_bytes(), &key).unwrap();
-    assert_eq!((checkpoint.size, checkpoint.origin.as_str()), (9, "aegis/default"));
+    assert_eq!((checkpoint.size, checkpoint.origin.as_str()), (10, "aegis/default"));
     let entries = server.admin("GET", "/api/v1/ledger/entries?from=0&limit=500", "").json();
-    for position in 0..9 {
+    for position in 0..10 {
         let proof = server.admin("GET", &format!("/api/v1/ledger/proof?position={position}"), "").json();
         let path = hashes(&proof["path"]);
-        verify_inclusion(&hash(&proof["leaf"]), position, 9, &path, &checkpoint.root).unwrap();
+        verify_inclusion(&hash(&proof["leaf"]), position, 10, &path, &checkpoint.root).unwrap();
         let bytes = STANDARD.decode(entries["items"][position as usize]["bytes"].as_str().unwrap()).unwrap();
         let text = TlogProof::parse(proof["tlog_proof"].as_str().unwrap().as_bytes()).unwrap();
         text.verify(&bytes, &key).unwrap();
@@ -43,16 +43,16 @@ fn a_later_ledger_extends_every_earlier_one() {
     for number in 0..6 {
         server.deploy(&server.admin, &format!("agent-{number}"));
     }
-    for from in 0..=6 {
+    for from in 0..=7 {
         let view = server.admin("GET", &format!("/api/v1/ledger/consistency?from={from}"), "").json();
-        let growth = Growth { from, from_root: hash(&view["from_root"]), to: 6, to_root: hash(&view["to_root"]) };
+        let growth = Growth { from, from_root: hash(&view["from_root"]), to: 7, to_root: hash(&view["to_root"]) };
         verify_consistency(&growth, &hashes(&view["path"])).unwrap();
     }
-    for bad in ["from=7", "from=3&to=2", "from=0&to=9"] {
+    for bad in ["from=8", "from=3&to=2", "from=0&to=9"] {
         assert_eq!(server.admin("GET", &format!("/api/v1/ledger/consistency?{bad}"), "").status, 422, "{bad}");
     }
-    assert_eq!(server.admin("GET", "/api/v1/ledger/proof?position=6", "").status, 404);
-    assert_eq!(server.admin("GET", "/api/v1/ledger/proof?position=0&size=7", "").status, 422);
+    assert_eq!(server.admin("GET", "/api/v1/ledger/proof?position=7", "").status, 404);
+    assert_eq!(server.admin("GET", "/api/v1/ledger/proof?position=0&size=8", "").status, 422);
 }
 
 #[test]
@@ -76,5 +76,5 @@ fn a_failed_change_leaves_no_entry() {
     server.admin("POST", "/api/v1/tenants", r#"{"id":"acme"}"#);
     server.admin("POST", "/api/v1/tenants", r#"{"id":"acme"}"#);
     server.admin("DELETE", "/api/v1/agents/none", "");
-    assert_eq!(server.admin("GET", "/api/v1/ledger/checkpoint", "").json()["size"], 1);
+    assert_eq!(server.admin("GET", "/api/v1/ledger/checkpoint", "").json()["size"], 2);
 }

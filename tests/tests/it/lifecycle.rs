@@ -129,5 +129,19 @@ fn a_wrong_manifest_is_refused_with_places_and_stores_nothing() {
     assert_eq!((problem["line"].as_u64(), problem["column"].as_u64()), (Some(5), Some(33)), "{}", answer.text);
     assert!(problem.to_string().contains("command"), "{problem}");
     assert_eq!(server.admin("GET", AGENT, "").status, 404);
-    assert_eq!(server.admin("GET", "/api/v1/ledger/checkpoint", "").json()["size"], 0);
+    assert_eq!(server.admin("GET", "/api/v1/ledger/checkpoint", "").json()["size"], 1, "only the first start");
+}
+
+#[test]
+fn a_grant_that_no_policy_can_express_is_refused_before_anything_is_stored() {
+    let server = TestServer::start();
+    let manifest = it::manifest("triage").replace(
+        r#""spec":{"#,
+        r#""spec":{"permissions":{"network":[{"host":"api.example.com","ports":[443],"paths":["/a/**/b"]}]},"#,
+    );
+    let answer = server.admin("POST", "/api/v1/agents", &manifest);
+    assert_eq!((answer.status, answer.code().as_str()), (422, "ERR_MANIFEST_INVALID"), "{}", answer.text);
+    let pointer = answer.json()["error"]["details"]["pointer"].as_str().unwrap().to_owned();
+    assert!(pointer.starts_with("/spec/permissions/network/0/paths"), "{pointer}");
+    assert_eq!(server.admin("GET", AGENT, "").status, 404);
 }

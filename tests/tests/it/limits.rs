@@ -139,6 +139,9 @@ fn an_address_that_guesses_keys_is_shut_out() {
         (0..10).map(|_| server.call("GET", "/api/v1/agents", &[("x-api-key", "guess")], "").code()).collect();
     assert_eq!(answers.first().map(String::as_str), Some("ERR_CREDENTIAL_INVALID"));
     assert_eq!(answers.last().map(String::as_str), Some("ERR_RATE_LIMITED"));
+    let told = server.call("GET", "/api/v1/agents", &[("x-api-key", "guess")], "");
+    assert!(told.header("retry-after").is_some());
+    assert_eq!(server.admin("GET", "/api/v1/agents", "").status, 200, "a valid key does not pay for it");
 }
 
 #[test]
@@ -207,5 +210,5 @@ fn the_correlation_id_leads_to_the_ledger() {
     let headers = [("x-correlation-id", "trace-77"), ("x-api-key", server.admin.as_str())];
     server.call("POST", "/api/v1/tenants", &headers, r#"{"id":"acme"}"#);
     let entries = server.admin("GET", "/api/v1/ledger/entries", "").json();
-    assert_eq!(entries["items"][0]["entry"]["correlation_id"], "trace-77");
+    assert_eq!(entries["items"][1]["entry"]["correlation_id"], "trace-77");
 }

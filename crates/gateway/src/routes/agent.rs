@@ -48,6 +48,7 @@ async fn deploy(call: Call) -> Result<Reply, Fault> {
     let sent = multipart::sent(&call).await?;
     let parsed = manifest::parse(&sent.manifest).map_err(Fault::from)?;
     call.rooms().freezes.check_agent(&call.act.caller, &parsed.manifest.metadata.name)?;
+    call.rooms().policies.check_grants(call.tenant(), &parsed.manifest)?;
     let deployment = Deployment { parsed, bundle: sent.bundle };
     let version = call.rooms().fleet.agent_deploy(&call.act, deployment).await?;
     Reply::created(&version)

@@ -34,7 +34,7 @@ const LABEL_LENGTH_MAX: usize = 256;
 /// Longest argument of a command, and longest value of a variable.
 const ARGUMENT_LENGTH_MAX: usize = 32 * 1024;
 /// What to do with a secret.
-const SECRET_ADVICE: &str = "store it with `aegis secret set` and bind it under `spec.permissions.secrets`";
+const SECRET_ADVICE: &str = "keep it out of the manifest and bind it by name under `spec.permissions.secrets`";
 
 /// The smallest and the largest amounts that a box can have.
 const CPU_BOUNDS: (Cpu, Cpu) = (Cpu::from_millis(10), Cpu::from_millis(256_000));

@@ -114,7 +114,7 @@ fn what_nests_as_deep_as_it_may_is_still_checked() {
         ("(", "1", ")", 30),
         ("", "principal", ".contains(1)", 250),
         ("", "1", " + 1", 250),
-        ("if true then ", "1", " else 1", 80),
+        ("if true then ", "1", " else 1", 8),
     ] {
         let (open, close) = (open.repeat(times), close.repeat(times));
         let text = format!("permit (principal, action, resource) when {{ {open}{inner}{close} }};");

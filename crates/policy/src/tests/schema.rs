@@ -53,12 +53,15 @@ fn resource_for(action: ActionName) -> Resource {
     }
 }
 
+/// What the caller gives: for an operation, whatever its path says beside the resource.
 fn context_for(action: ActionName) -> Vec<(&'static str, ContextValue)> {
+    if let ActionName::Operation(operation) = action {
+        let parameters = operation.path().split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let beside = parameters.filter(|name| Some(*name) != operation.resource().parameter());
+        return beside.map(|name| (name, if name == "version" { ContextValue::Long(1) } else { text("x") })).collect();
+    }
     let address = ContextValue::Address { address: "10.1.2.3".parse().unwrap() };
     match action.as_str() {
-        "endpoint_set" | "endpoint_view" | "endpoint_delete" => vec![("endpoint", text("prod"))],
-        "version_view" | "version_approve" => vec![("version", ContextValue::Long(1))],
-        "tenant_delete" => vec![("tenant", text("other"))],
         "connect" => vec![
             ("port", ContextValue::Long(443)),
             ("protocol", text("http")),
