@@ -198,15 +198,18 @@ impl TestServer {
         self.raw(&[head.as_bytes(), body].concat())
     }
 
+    /// Everything the metrics listener says.
+    pub fn metrics(&self) -> String {
+        let log = self.log();
+        let (_, rest) = log.split_once("\"metrics\":\"http://").unwrap();
+        let address = rest.split(['/', '"']).next().unwrap();
+        let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        exchange(address, request.as_bytes()).text
+    }
+
     /// Bytes as they are, and whatever comes back until the connection ends.
     pub fn raw(&self, bytes: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        // The server may answer and close before it has read everything.
-        let _ = stream.write_all(bytes);
-        let mut received = Vec::new();
-        let _ = stream.read_to_end(&mut received);
-        answer(&received)
+        exchange(&self.address, bytes)
     }
 
     /// A new key of the admin's tenant.
@@ -257,6 +260,17 @@ pub fn manifest(name: &str) -> String {
     format!(
         r#"{{"apiVersion":"aegis/v1","kind":"Agent","metadata":{{"name":"{name}"}},"spec":{{"runtime":{{"isolation":"process","command":["cat"]}}}}}}"#
     )
+}
+
+/// Sends bytes to an address and reads until the connection ends.
+fn exchange(address: &str, bytes: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // The server may answer and close before it has read everything.
+    let _ = stream.write_all(bytes);
+    let mut received = Vec::new();
+    let _ = stream.read_to_end(&mut received);
+    answer(&received)
 }
 
 /// Takes a response apart. Everything empty when nothing came.

@@ -4,6 +4,7 @@
 //! Owns how the repository is checked, tested and built. Must not know the rooms' code: it
 //! depends on none of them, so that it builds in seconds on a cold machine.
 
+mod demo;
 mod failure;
 mod fuzz;
 mod generated;
@@ -48,6 +49,7 @@ fn perform(verb: &Verb) -> Result<(), Failure> {
         Verb::Generate { check: false } => generated::write(&house),
         Verb::Build => release::build(&house).map(drop),
         Verb::Up { rest } => release::up(&house, rest),
+        Verb::Demo { url, data } => demo::run(&house, url, data),
         Verb::Bench { rest } => release::bench(&house, rest),
         Verb::Fuzz { targets, seconds } => fuzz::run(&house, targets, *seconds),
     }

@@ -110,6 +110,12 @@ impl Call {
         self.command.stdout(Stdio::piped()).spawn().map_err(|source| Failure::Start { command, source })
     }
 
+    /// Starts the program with our terminal and leaves it to itself.
+    pub fn leave(mut self) -> Result<(), Failure> {
+        let command = self.line();
+        self.command.spawn().map(drop).map_err(|source| Failure::Start { command, source })
+    }
+
     /// Replaces this process by the program; returns only if that fails.
     pub fn become_it(mut self) -> Failure {
         use std::os::unix::process::CommandExt;

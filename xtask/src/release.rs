@@ -27,15 +27,29 @@ pub fn build(house: &House) -> Result<PathBuf, Failure> {
     Ok(binary)
 }
 
-/// Installs what is missing, builds, and becomes `aegis up`.
+/// Where `aegis up` serves unless told otherwise.
+const LISTEN: &str = "127.0.0.1:7700";
+
+/// Installs what is missing, builds, starts the demonstration, and becomes `aegis up`.
 pub fn up(house: &House, rest: &[String]) -> Result<(), Failure> {
     let binary = build(house)?;
-    let mut call = Call::new(binary, &house.root).with(["up"]);
-    let named = rest.iter().any(|word| word == "--data-dir" || word.starts_with("--data-dir="));
-    if !named {
-        call = call.with(["--data-dir", DATA_FOLDER]);
+    let data = option(rest, "--data-dir");
+    let own = data.is_none().then_some(["--data-dir", DATA_FOLDER]);
+    let address = option(rest, "--listen").unwrap_or(LISTEN);
+    // A port that the system chooses is known to nobody beforehand.
+    if !address.ends_with(":0") {
+        let itself = std::env::current_exe().map_err(Failure::file(&house.root))?;
+        let url = format!("http://{address}");
+        Call::new(itself, &house.root).with(["demo", &url, data.unwrap_or(DATA_FOLDER)]).leave()?;
     }
-    Err(call.with(rest).become_it())
+    Err(Call::new(binary, &house.root).with(["up"]).with(own.into_iter().flatten()).with(rest).become_it())
+}
+
+/// The value of `name`, given as two words or as one.
+fn option<'a>(words: &'a [String], name: &str) -> Option<&'a str> {
+    let together = words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let apart = words.iter().position(|word| word == name).and_then(|place| words.get(place + 1));
+    together.or(apart.map(String::as_str))
 }
 
 /// Runs benchmarks, by name or all.

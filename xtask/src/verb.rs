@@ -46,6 +46,13 @@ pub enum Verb {
         /// Passed on to `aegis up`.
         rest: Vec<String>,
     },
+    /// Show what a server that was just started can do; `up` starts this beside it.
+    Demo {
+        /// Where it serves.
+        url: String,
+        /// Where its data lies.
+        data: String,
+    },
     /// Run benchmarks.
     Bench {
         /// Passed on.
@@ -74,6 +81,7 @@ impl Verb {
             "test" => Ok(Self::Test { only: suites(rest)? }),
             "gen" => generate(rest),
             "up" => Ok(Self::Up { rest: rest.to_vec() }),
+            "demo" => demo(rest),
             "bench" => Ok(Self::Bench { rest: rest.to_vec() }),
             "fuzz" => fuzz(rest),
             other => Err(Failure::Usage(format!("`{other}` is not a verb"))),
@@ -92,6 +100,13 @@ fn generate(rest: &[String]) -> Result<Verb, Failure> {
     match rest {
         [word, rest @ ..] if word == "--check" => alone(rest, Verb::Generate { check: true }),
         rest => alone(rest, Verb::Generate { check: false }),
+    }
+}
+
+fn demo(rest: &[String]) -> Result<Verb, Failure> {
+    match rest {
+        [url, data] => Ok(Verb::Demo { url: url.clone(), data: data.clone() }),
+        _ => Err(Failure::Usage("`demo` wants the server's URL and its data directory".to_owned())),
     }
 }
 
@@ -152,6 +167,7 @@ mod tests {
         check("test --only tidy --only gen", Verb::Test { only: vec![Suite::Tidy, Suite::Generated] });
         check("gen", Verb::Generate { check: false });
         check("gen --check", Verb::Generate { check: true });
+        check("demo http://h d", Verb::Demo { url: "http://h".to_owned(), data: "d".to_owned() });
         check("up --dev", Verb::Up { rest: vec!["--dev".to_owned()] });
         check("fuzz manifest --seconds 9", Verb::Fuzz { targets: vec!["manifest".to_owned()], seconds: 9 });
         check("fuzz", Verb::Fuzz { targets: vec![], seconds: FUZZ_SECONDS });

@@ -4,8 +4,8 @@
 use aegis_model::agent::Endpoint;
 use aegis_model::api::{
     AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest, KeyCreate,
-    KeyCreated, LedgerItems, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyTest, PolicyTestResult,
-    ProofQuery, ProofView, TenantCreate, ThawRequest, VersionView,
+    KeyCreated, LedgerItems, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest,
+    PolicyTestResult, ProofQuery, ProofView, TenantCreate, ThawRequest, VersionView,
 };
 use aegis_model::freeze::Freeze;
 use aegis_model::key::KeyInfo;
@@ -172,8 +172,8 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn policy_list(&self) -> Answer<PolicyList> {
-        self.read(Request::of(Operation::PolicyList)).await
+    pub async fn policy_list(&self, query: &PolicyListQuery) -> Answer<PolicyList> {
+        self.read(Request::of(Operation::PolicyList).query(query)).await
     }
 
     /// Runs test cases against the live policy or a draft.

@@ -149,7 +149,7 @@ async fn call_all(client: &Client) {
     let _ = client.tenant_list(&page).await;
     let _ = client.tenant_create(&TenantCreate { id: "acme".parse().expect("name") }).await;
     let _ = client.tenant_delete(&tenant).await;
-    let _ = client.policy_list().await;
+    let _ = client.policy_list(&aegis_model::api::PolicyListQuery::default()).await;
     let _ = client.policy_test(&PolicyTest { draft: None, cases: Vec::new() }).await;
     let _ = client.policy_explain(&ask).await;
     let _ = client.ledger_checkpoint().await;
@@ -224,7 +224,8 @@ async fn a_delete_that_may_have_happened_is_not_repeated() {
 async fn a_refusal_is_told_with_its_code_status_and_correlation_id() {
     for code in [Code::Denied, Code::NotFound, Code::Frozen, Code::Conflict, Code::Internal, Code::BudgetExceeded] {
         let server = Server::start(vec![fault(code)]).await;
-        let error = server.client().policy_list().await.expect_err("refused");
+        let error =
+            server.client().policy_list(&aegis_model::api::PolicyListQuery::default()).await.expect_err("refused");
         let ClientError::Api { status, body } = &error else { panic!("{error:?}") };
         assert_eq!((*status, body.code), (code.status(), code));
         assert_eq!((error.exit_code(), error.correlation_id()), (code.category().exit_code(), Some("cor_server")));
@@ -238,7 +239,8 @@ async fn a_redirect_is_not_followed_so_that_the_key_stays_here() {
     let location: &'static str = Box::leak(format!("Location: {}/x\r\n", other.url).into_boxed_str());
     for status in [301, 302, 307, 308] {
         let server = Server::start(vec![Reply::Answer(status, location, String::new())]).await;
-        let error = server.client().policy_list().await.expect_err("a redirect");
+        let error =
+            server.client().policy_list(&aegis_model::api::PolicyListQuery::default()).await.expect_err("a redirect");
         assert!(error.to_string().contains("redirects"), "{error}");
         assert_eq!(error.exit_code(), 10);
     }
@@ -259,7 +261,11 @@ async fn answers_that_are_not_of_the_api_are_no_panic() {
         (500, unknown, 10),
     ] {
         let server = Server::start(vec![Reply::Answer(status, "", body.to_owned())]).await;
-        let error = server.client().policy_list().await.expect_err("not of the API");
+        let error = server
+            .client()
+            .policy_list(&aegis_model::api::PolicyListQuery::default())
+            .await
+            .expect_err("not of the API");
         assert!(matches!(error, ClientError::Protocol { .. }), "{error:?}");
         assert_eq!(error.exit_code(), exit_code, "{status} {body}");
         assert!(!error.to_string().contains('\u{1b}'));
@@ -272,7 +278,7 @@ async fn a_server_that_never_answers_is_given_up() {
     let server = Server::start(vec![Reply::Hang]).await;
     let options = ClientOptions { timeout_ms: 100, ..ClientOptions::default() };
     let client = Client::with_options(&server.url, KEY, options).expect("client");
-    let error = client.policy_list().await.expect_err("no answer");
+    let error = client.policy_list(&aegis_model::api::PolicyListQuery::default()).await.expect_err("no answer");
     assert!(matches!(error, ClientError::TimedOut { timeout_ms: 100, .. }), "{error:?}");
     assert_eq!((error.exit_code(), server.seen().len()), (7, 2));
 }
@@ -281,7 +287,7 @@ async fn a_server_that_never_answers_is_given_up() {
 async fn a_server_that_is_not_there_is_named_with_its_cause() {
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address").port();
     let client = Client::new(&format!("http://127.0.0.1:{port}"), KEY).expect("client");
-    let error = client.policy_list().await.expect_err("nobody there");
+    let error = client.policy_list(&aegis_model::api::PolicyListQuery::default()).await.expect_err("nobody there");
     assert_eq!(error.exit_code(), 6);
     assert!(error.to_string().to_lowercase().contains("refused"), "{error}");
 }
@@ -296,7 +302,7 @@ async fn an_answer_without_a_body_is_enough_where_none_is_expected() {
 async fn retry_after_is_kept_to_and_an_endless_one_is_not_waited_for() {
     let body = serde_json::to_string(&Fault::new(Code::RateLimited, "no").envelope("cor_1")).expect("json");
     let server = Server::start(vec![Reply::Answer(429, "Retry-After: 3600\r\n", body)]).await;
-    let error = server.client().policy_list().await.expect_err("limited");
+    let error = server.client().policy_list(&aegis_model::api::PolicyListQuery::default()).await.expect_err("limited");
     assert_eq!((error.exit_code(), server.seen().len()), (8, 1));
 }
 

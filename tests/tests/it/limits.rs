@@ -133,7 +133,7 @@ fn a_key_that_asks_too_fast_is_told_when_to_come_back() {
 }
 
 #[test]
-fn an_address_that_guesses_keys_is_shut_out() {
+fn an_address_that_guesses_keys_is_slowed_down() {
     let server = TestServer::start_with("[http]\nfailure_rate_per_second = 2\n");
     let answers: Vec<String> =
         (0..10).map(|_| server.call("GET", "/api/v1/agents", &[("x-api-key", "guess")], "").code()).collect();

@@ -14,5 +14,6 @@ mod idempotency;
 mod ledger;
 mod lifecycle;
 mod limits;
+mod operations;
 mod policies;
 mod tamper;

@@ -155,8 +155,10 @@ async fn a_full_database_fails_one_batch_and_spares_the_others() {
 async fn reads(store: &SqliteStore) -> Vec<StoreResult<String>> {
     let acme = tenant("acme");
     let by_state = ListQuery { index: Some(("state", "other".to_owned())), ..all_agents() };
+    let forged = ListQuery { index: Some(("state", "forged".to_owned())), ..all_agents() };
     let mut all = vec![
         store.list(&all_agents()).await.map(|found| format!("{found:?}")),
+        store.list(&forged).await.map(|found| format!("{found:?}")),
         store.list(&by_state).await.map(|found| format!("{found:?}")),
         store.tail(&acme, None, 0, 1_000).await.map(|found| format!("{found:?}")),
         store.tail(&acme, Some("agents"), 0, 1_000).await.map(|found| format!("{found:?}")),
@@ -206,6 +208,7 @@ async fn an_altered_row_is_noticed_when_it_is_read() {
         "UPDATE records SET id = 'a150x' WHERE id = 'a150'",
         "UPDATE record_index SET id = 'a999' WHERE id = 'a150'",
         "INSERT INTO record_index VALUES ('agent', 'acme', 'state', 'other', 'ghost')",
+        "INSERT INTO record_index VALUES ('agent', 'acme', 'state', 'forged', 'a150')",
         "UPDATE events SET body = CAST('[]' AS BLOB) WHERE sequence = 7",
         "UPDATE events SET name = 'x' WHERE sequence = 7",
         "UPDATE events SET stream = 'x' WHERE sequence = 7",

@@ -83,10 +83,19 @@ fn draw(explanation: &PolicyExplanation, style: Style) -> String {
         table.row([reason.layer.as_str().to_owned(), says.to_owned(), because(reason)]);
     }
     text.push_str(&table.render(style, "no set was asked"));
-    text.push_str(&rules("decided by:", &explanation.determining, style));
+    text.push_str(&rules("decided by:", &decisive(explanation), style));
     text.push_str(&rules("what would permit it, if its conditions held:", &explanation.nearest, style));
     let marks = format!("decision {}, policy hash {}", decision.id, decision.policy_hash);
     text + "\n\n" + &style.faint(&clean(&marks))
+}
+
+/// The rules of the sets that said what came out: of a no, only those that said no.
+fn decisive(explanation: &PolicyExplanation) -> Vec<PolicyRule> {
+    let decision = &explanation.decision;
+    let same = |rule: &&PolicyRule| {
+        decision.reasons.iter().any(|reason| reason.layer == rule.layer && reason.allowed == decision.allowed)
+    };
+    explanation.determining.iter().filter(same).cloned().collect()
 }
 
 fn rules(heading: &str, rules: &[PolicyRule], style: Style) -> String {

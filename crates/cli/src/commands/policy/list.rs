@@ -1,6 +1,7 @@
 //! `aegis policy list`.
 
-use aegis_model::api::PolicyList;
+use aegis_model::AgentName;
+use aegis_model::api::{PolicyList, PolicyListQuery};
 
 use super::draw_rule;
 use crate::context::Context;
@@ -12,12 +13,18 @@ use crate::output::{Style, clean, plural};
 #[command(after_help = "\
 Examples:
   aegis policy list
+  aegis policy list --agent triage
   aegis policy list --output json")]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Also the grants that this agent holds
+    #[arg(long, value_name = "NAME")]
+    agent: Option<AgentName>,
+}
 
-pub(crate) fn run(context: &mut Context, _: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Failure> {
     let client = context.client()?;
-    let policy = context.wait(client.policy_list())?;
+    let query = PolicyListQuery { agent: arguments.agent.clone() };
+    let policy = context.wait(client.policy_list(&query))?;
     context.show(&policy, |style| draw(&policy, style))
 }
 
