@@ -161,6 +161,7 @@ impl Freezes {
             target: wish.target,
             reason: wish.reason,
             frozen_by: act.caller.principal.name(),
+            frozen_as: act.caller.role,
             frozen_at: act.at,
         };
         let deed = Deed {
@@ -184,7 +185,10 @@ impl Freezes {
         may_switch(&act.caller, &target)?;
         let place = Place::of(&act.caller.tenant, &target);
         let present = self.frozen.read().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
-        let (_, version) = present.ok_or_else(|| Fault::not_found("freeze", &target.to_string()).at("/target"))?;
+        let (freeze, version) = present.ok_or_else(|| Fault::not_found("freeze", &target.to_string()).at("/target"))?;
+        if freeze.frozen_as > act.caller.role {
+            return Err(Fault::new(Code::Denied, "it was frozen by somebody of a stronger role").at("/target"));
+        }
         let deed = Deed {
             subject: target.to_string(),
             stream: "freezes",

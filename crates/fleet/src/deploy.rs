@@ -36,7 +36,7 @@ impl Fleet {
         let bundle = self.keep_bundle(&deployment).await?;
         for _ in 1..TRIES_MAX {
             match self.deploy_once(act, &deployment.parsed, bundle.clone()).await {
-                Err(fault) if fault.code() == Code::Conflict && act.idempotency.is_none() => {}
+                Err(fault) if fault.code() == Code::Conflict => {}
                 done => return done,
             }
         }

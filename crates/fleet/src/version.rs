@@ -6,7 +6,7 @@ use aegis_model::api::VersionView;
 use aegis_model::record::{Change, Expect, Kind, ListQuery, RecordKey};
 use aegis_model::{Act, AgentName, EndpointName, Fault, TenantId};
 
-use crate::{Fleet, put_final, read, version_id};
+use crate::{Fleet, agent_key, put_final, read, version_id};
 
 impl Fleet {
     /// The versions of an agent, newest first.
@@ -59,6 +59,7 @@ impl Fleet {
     /// `NotFound` when the agent has no such version.
     pub async fn version_approve(&self, act: &Act, name: &AgentName, number: u64) -> Result<VersionView, Fault> {
         let tenant = &act.caller.tenant;
+        let (_, agent_at) = self.live_agent(tenant, name).await?;
         let mut view = self.version_view(tenant, name, number).await?;
         if view.grants == GrantState::Approved {
             return Ok(view);
@@ -69,7 +70,8 @@ impl Fleet {
         view.grants = grant.state;
         view.approved_by.clone_from(&grant.approved_by);
         view.approved_at = grant.approved_at;
-        let mut changes = vec![put_grant(&grant, tenant, Expect::Version(at))?];
+        let there = Change::Require { key: agent_key(tenant, name), expect: Expect::Version(agent_at) };
+        let mut changes = vec![there, put_grant(&grant, tenant, Expect::Version(at))?];
         changes.extend(self.default_follows(act, name, number).await?);
         let deed = Deed {
             subject: format!("agent/{name}/version/{number}"),

@@ -104,9 +104,24 @@ async fn admitted(
     let (parts, body) = request.into_parts();
     let correlation_id = parts.extensions.get::<CorrelationId>().cloned();
     let correlation_id = correlation_id.ok_or_else(|| Fault::new(Code::Internal, "an internal error occurred"))?;
-    let caller =
-        Caller { tenant: known.tenant, principal: Principal::Key { id: known.key }, role: known.role, correlation_id };
+    let caller = Caller {
+        tenant: known.tenant,
+        principal: Principal::Key { id: known.key.clone() },
+        role: known.role,
+        correlation_id,
+    };
+    if takes_bundle(operation, &parts.headers) {
+        // Whoever may not deploy shall not occupy a place for large bodies.
+        let subject = resource_of(operation, &caller, &parameters);
+        let request_digest = digest(operation, parts.uri.path(), "", &[]);
+        let at = app.rooms.clock.now();
+        let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &parameters, at, request_digest };
+        app.rooms.gate.admit(&ask).await?;
+    }
     let body = take_body(app, operation, &parts.headers, body).await?;
+    if !body.is_empty() {
+        app.rooms.tenancy.still_holds(&known.key, app.rooms.clock.now()).await?;
+    }
     let request_digest = digest(operation, parts.uri.path(), parts.uri.query().unwrap_or(""), &body);
     let subject = resource_of(operation, &caller, &parameters);
     let at = app.rooms.clock.now();
@@ -149,7 +164,7 @@ async fn settled(
         Ok(reply) => return Ok(reply.into_response()),
         Err(fault) => fault,
     };
-    if fault.code() == Code::Conflict
+    if wish.is_some()
         && let Some(replayed) = idempotency::replayed(app, ask.caller, &mut wish, ask.request_digest, ask.at).await?
     {
         return Ok(replayed);
@@ -200,6 +215,11 @@ fn digest(operation: Operation, path: &str, query: &str, body: &[u8]) -> [u8; 32
     hash.finalize().into()
 }
 
+/// Whether the body may be as large as a bundle.
+fn takes_bundle(operation: Operation, headers: &HeaderMap) -> bool {
+    operation == Operation::AgentDeploy && idempotency::is_multipart(headers)
+}
+
 /// Takes in the body: bounded in size and time, and few large ones at once.
 async fn take_body(
     app: &App,
@@ -207,7 +227,7 @@ async fn take_body(
     headers: &HeaderMap,
     body: axum::body::Body,
 ) -> Result<Bytes, Fault> {
-    let bundle = operation == Operation::AgentDeploy && idempotency::is_multipart(headers);
+    let bundle = takes_bundle(operation, headers);
     let size_max = if bundle { app.limits.bundle_size_max_bytes } else { app.limits.body_size_max_bytes };
     let too_large = || Fault::new(Code::TooLarge, format!("the body is larger than {size_max} bytes"));
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -215,7 +235,10 @@ async fn take_body(
         return Err(too_large());
     }
     let _place = match bundle {
-        true => Some(app.large_bodies.acquire().await.map_err(Fault::internal)?),
+        true => {
+            let full = |_| Fault::new(Code::Overloaded, "as many bundles arrive as the server takes at once");
+            Some(app.large_bodies.try_acquire().map_err(full)?)
+        }
         false => None,
     };
     let arrived =

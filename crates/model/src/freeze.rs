@@ -6,6 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::caller::Role;
 use crate::id::{AgentName, KeyId, TenantId};
 use crate::time::Timestamp;
 
@@ -78,6 +79,8 @@ pub struct Freeze {
     pub reason: String,
     /// Who froze it.
     pub frozen_by: String,
+    /// As what: nobody of a weaker role lifts it.
+    pub frozen_as: Role,
     /// Since when.
     pub frozen_at: Timestamp,
 }

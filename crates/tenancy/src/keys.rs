@@ -41,6 +41,20 @@ impl Tenancy {
         Ok(Authenticated { key: record.info.id, tenant: record.info.tenant, role: record.info.role })
     }
 
+    /// Makes sure that a key still holds: a body may take its time to arrive.
+    ///
+    /// # Errors
+    /// `CredentialInvalid` when it was revoked or expired meanwhile, or its tenant deleted.
+    pub async fn still_holds(&self, key: &KeyId, now: Timestamp) -> Result<(), Fault> {
+        let invalid = || Fault::new(Code::CredentialInvalid, "the API key is not valid");
+        let (record, _) = self.key_find(key).await?.ok_or_else(invalid)?;
+        let over = record.info.expires_at.is_some_and(|end| end <= now) || record.info.revoked_at.is_some();
+        match over || !self.tenant_is_active(&record.info.tenant).await? {
+            true => Err(invalid()),
+            false => Ok(()),
+        }
+    }
+
     /// Creates a key and shows its secret, this once.
     ///
     /// # Errors
@@ -144,6 +158,9 @@ impl Tenancy {
         }
         let found = self.key_find(id).await?.filter(|(key, _)| key.info.tenant == act.caller.tenant);
         let (mut key, version) = found.ok_or_else(|| Fault::not_found("key", id.as_str()))?;
+        if key.info.role > act.caller.role {
+            return Err(Fault::new(Code::Denied, "a key cannot revoke one of a stronger role"));
+        }
         if key.info.revoked_at.is_some() {
             return Ok(());
         }

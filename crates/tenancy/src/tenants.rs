@@ -43,9 +43,7 @@ impl Tenancy {
             limit,
         };
         let records = self.store().list(&query).await?;
-        let own = TenantId::platform();
-        let others = records.iter().filter(|record| record.key.id != own.as_str());
-        others.map(|record| read::<TenantRecord>(record).map(|tenant| tenant.info)).collect()
+        records.iter().map(|record| read::<TenantRecord>(record).map(|tenant| tenant.info)).collect()
     }
 
     /// Deletes a tenant: from the next request on, its keys do not work.
@@ -92,11 +90,14 @@ impl Tenancy {
 }
 
 pub(crate) fn put_tenant(tenant: &TenantRecord, expect: Expect) -> Result<Change, Fault> {
+    // The platform's own tenant is in no list of tenants that somebody uses.
+    let own = tenant.info.id == TenantId::platform();
+    let state = if own { "platform" } else { tenant.info.state.as_str() };
     Ok(Change::Put(Put {
         key: RecordKey::new(Kind::Tenant, TenantId::platform(), tenant.info.id.as_str()),
         expect,
         body: serde_json::to_vec(tenant).map_err(Fault::internal)?.into(),
-        index: vec![("state", tenant.info.state.as_str().to_owned())],
+        index: vec![("state", state.to_owned())],
         terminal: false,
     }))
 }

@@ -204,3 +204,33 @@ fn keys_never_appear_in_the_log_or_the_ledger() {
     }
     assert!(Operation::KeyCreate.method() == Method::Post);
 }
+
+#[test]
+fn nobody_takes_the_key_from_somebody_stronger() {
+    let server = TestServer::start();
+    let admin = server.key("admin");
+    let keys = server.admin("GET", "/api/v1/keys", "").json();
+    let first = keys["items"].as_array().unwrap().iter().find(|key| key["role"] == "platform-admin").unwrap().clone();
+    let id = first["id"].as_str().unwrap();
+    assert_eq!(server.with_key(&admin, "DELETE", &format!("/api/v1/keys/{id}"), "").code(), "ERR_DENIED");
+    let target = format!(r#"{{"target":"key/{id}"}}"#);
+    assert_eq!(server.with_key(&admin, "POST", "/api/v1/freeze", &target).code(), "ERR_DENIED");
+    assert_eq!(server.admin("GET", "/api/v1/keys", "").status, 200);
+}
+
+#[test]
+fn a_key_that_is_revoked_while_its_body_arrives_does_nothing() {
+    use std::io::{Read, Write};
+    let server = TestServer::start();
+    let made = server.admin("POST", "/api/v1/keys", r#"{"role":"admin"}"#).json();
+    let (id, key) = (made["key_id"].as_str().unwrap(), made["api_key"].as_str().unwrap());
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    let head = "POST /api/v1/keys HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json";
+    write!(stream, "{head}\r\nx-api-key: {key}\r\ncontent-length: 2\r\n\r\n{{").unwrap();
+    assert_eq!(server.with_key(key, "GET", "/api/v1/agents", "").status, 200);
+    assert_eq!(server.admin("DELETE", &format!("/api/v1/keys/{id}"), "").status, 204);
+    stream.write_all(b"}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+}

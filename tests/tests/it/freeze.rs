@@ -109,3 +109,14 @@ fn a_refusal_by_a_freeze_names_what_was_frozen() {
     let last = entries["items"].as_array().unwrap().last().unwrap()["entry"].clone();
     assert_eq!((&last["kind"], &last["subject"]), (&"denial".into(), &"agent/triage".into()));
 }
+
+#[test]
+fn what_a_platform_admin_froze_only_a_platform_admin_thaws() {
+    let server = TestServer::start();
+    let stranger = server.tenant("acme");
+    assert_eq!(switch(&server, "freeze", "tenant/acme"), 200);
+    let thawing = server.with_key(&stranger, "POST", "/api/v1/thaw", r#"{"target":"tenant/acme"}"#);
+    assert_eq!(thawing.code(), "ERR_DENIED");
+    assert_eq!(server.deploy(&stranger, "triage").code(), "ERR_FROZEN");
+    assert_eq!(thaw(&server, "tenant/acme"), 204);
+}
