@@ -34,6 +34,7 @@ pub fn run(house: &House, url: &str, data: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+#[expect(clippy::disallowed_methods, reason = "the server is another process; there is no event to wait for")]
 /// Whether the server answers before patience ends. One that did not start has said why.
 fn ready(house: &House, url: &str, key: &Path) -> bool {
     (0..PATIENCE_ROUNDS).any(|_| {
