@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use aegis_ledger::journal::StoredAnswer;
+use aegis_ledger::journal::{StoredAnswer, hex};
 use aegis_model::act::Idempotency;
 use aegis_model::operation::{Effect, Method};
 use aegis_model::{Caller, Code, Fault, Operation, Timestamp};
@@ -101,8 +101,4 @@ fn replay(answer: StoredAnswer, request_digest: [u8; 32]) -> Result<Response, Fa
 pub fn is_multipart(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     kind.get(..20).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/form-data;"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -175,7 +175,7 @@ fn mac(key: &[u8; 32], purpose: &str, data: &[u8]) -> String {
 }
 
 /// Bytes in hexadecimal.
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -148,6 +148,14 @@ impl Tenancy {
         found.map(|(key, _)| key.info).ok_or_else(|| Fault::not_found("key", id.as_str()))
     }
 
+    /// Makes sure that the tenant has such a key and that the caller may stop it.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, `Denied` when it is of a stronger role.
+    pub async fn key_may_be_stopped(&self, act: &Act, id: &KeyId) -> Result<(), Fault> {
+        no_stronger(act, &self.key_view(&act.caller.tenant, id).await?)
+    }
+
     /// Revokes a key: the next request with it is refused.
     ///
     /// # Errors
@@ -158,9 +166,7 @@ impl Tenancy {
         }
         let found = self.key_find(id).await?.filter(|(key, _)| key.info.tenant == act.caller.tenant);
         let (mut key, version) = found.ok_or_else(|| Fault::not_found("key", id.as_str()))?;
-        if key.info.role > act.caller.role {
-            return Err(Fault::new(Code::Denied, "a key cannot revoke one of a stronger role"));
-        }
+        no_stronger(act, &key.info)?;
         if key.info.revoked_at.is_some() {
             return Ok(());
         }
@@ -181,6 +187,14 @@ impl Tenancy {
             return Ok(None);
         };
         Ok(Some((read(&record)?, record.version)))
+    }
+}
+
+/// A weaker key stops no stronger one: the last platform admin could not be brought back.
+fn no_stronger(act: &Act, key: &KeyInfo) -> Result<(), Fault> {
+    match key.role > act.caller.role {
+        true => Err(Fault::new(Code::Denied, "a key cannot stop one of a stronger role")),
+        false => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aegis_model::api::{FreezeRequest, Page, ThawRequest};
 use aegis_model::freeze::{Freeze, FreezeTarget};
-use aegis_model::{Code, Fault, Operation};
+use aegis_model::{Fault, Operation};
 
 use crate::call::Call;
 use crate::reply::Reply;
@@ -32,13 +32,7 @@ async fn freeze(call: Call) -> Result<Reply, Fault> {
 async fn target_exists(call: &Call, target: &FreezeTarget) -> Result<(), Fault> {
     match target {
         FreezeTarget::Agent(name) => call.rooms().fleet.agent_view(call.tenant(), name).await.map(drop),
-        FreezeTarget::Key(id) => {
-            let key = call.rooms().tenancy.key_view(call.tenant(), id).await?;
-            match key.role > call.act.caller.role {
-                true => Err(Fault::new(Code::Denied, "a key cannot freeze one of a stronger role").at("/target")),
-                false => Ok(()),
-            }
-        }
+        FreezeTarget::Key(id) => call.rooms().tenancy.key_may_be_stopped(&call.act, id).await,
         FreezeTarget::All | FreezeTarget::Tenant(_) => Ok(()),
     }
 }
