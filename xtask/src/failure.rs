@@ -59,6 +59,21 @@ pub enum Failure {
     /// The server under test did not do what the suite needs.
     #[error("the server under test {0}")]
     Server(String),
+    /// A machine of ours cannot do what it is there for.
+    #[error("the machine {0}")]
+    Machine(String),
+    /// A program in a machine of ours ran and said no.
+    #[error("the program in the machine ended with exit code {code}")]
+    Inside {
+        /// Its exit code.
+        code: u8,
+    },
+    /// A program did not end in the time it had.
+    #[error("what still ran after {seconds} s was killed")]
+    Late {
+        /// How long it had.
+        seconds: u64,
+    },
     /// A suite failed.
     #[error("suite `{name}` failed")]
     Suite {
@@ -76,9 +91,15 @@ impl Failure {
         move |source| Self::File { path, source }
     }
 
-    /// 2 for a wrong command line, 1 for everything else.
+    /// 2 for a wrong command line, 124 for too long (as timeout(1) has it), the code of a
+    /// program in a machine, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Usage(_)) { 2 } else { 1 }
+        match self {
+            Self::Usage(_) => 2,
+            Self::Late { .. } => 124,
+            Self::Inside { code } => *code,
+            _ => 1,
+        }
     }
 
     /// The message and the messages of its causes, in one line.

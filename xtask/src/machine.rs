@@ -2,7 +2,7 @@
 //! or Ubuntu, as root), named exactly where it is not.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::house::House;
@@ -23,6 +23,12 @@ pub const CXX_COMPILER: Need = Need { probe: &["c++", "--version"], packages: &[
 /// Python with virtual environments, for the tests against the API's description.
 pub const PYTHON: Need =
     Need { probe: &["python3", "-c", "import ensurepip, venv"], packages: &["python3", "python3-venv"] };
+/// An emulator of whole machines.
+pub const QEMU: Need = Need { probe: &["qemu-system-x86_64", "--version"], packages: &["qemu-system-x86"] };
+/// What makes ext4 file systems.
+pub const MKFS: Need = Need { probe: &["mkfs.ext4", "-V"], packages: &["e2fsprogs"] };
+/// What decompresses Debian's kernel; the one in busybox lacks the filter for x86.
+pub const XZ: Need = Need { probe: &["xz", "--version"], packages: &["xz-utils"] };
 
 /// Makes sure that every need is met.
 pub fn provide(house: &House, needs: &[Need]) -> Result<(), Failure> {
@@ -38,10 +44,32 @@ pub fn provide(house: &House, needs: &[Need]) -> Result<(), Failure> {
         )));
     }
     say(&format!("installing {}", missing.join(" ")));
-    // The package lists of a fresh machine are empty or old.
-    Call::new("apt-get", &house.root).with(["update"]).run()?;
+    refresh_packages(house)?;
     let install = Call::new("apt-get", &house.root).variable("DEBIAN_FRONTEND", "noninteractive");
     install.with(["install", "-y", "--no-install-recommends"]).with(&missing).run()
+}
+
+/// Asks which packages there are: the lists of a fresh machine are empty or old. Somebody
+/// who may not do that goes on with the lists there are.
+pub fn refresh_packages(house: &House) -> Result<(), Failure> {
+    if may_install() { Call::new("apt-get", &house.root).with(["update"]).run() } else { Ok(()) }
+}
+
+/// Downloads a Debian package and unpacks it, without installing it, into a scratch
+/// directory of this name, which is returned.
+pub fn unpack(house: &House, package: &str, scratch: &str) -> Result<PathBuf, Failure> {
+    if !Call::new("apt-get", &house.root).with(["--version"]).works() {
+        return Err(Failure::Lacks(format!("apt-get, with which the package {package} is downloaded")));
+    }
+    let folder = house.scratch(scratch)?;
+    Call::new("apt-get", &folder).with(["download", package]).run()?;
+    let entries = std::fs::read_dir(&folder).map_err(Failure::file(&folder))?;
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let archives = paths.filter(|path| path.extension().is_some_and(|extension| extension == "deb"));
+    for archive in archives {
+        Call::new("dpkg-deb", &folder).with(["-x".as_ref(), archive.as_os_str(), ".".as_ref()]).run()?;
+    }
+    Ok(folder)
 }
 
 fn is_there(house: &House, need: &Need) -> bool {

@@ -1,5 +1,5 @@
 //! The chores of the house as one program: `cargo xtask tidy`, `test`, `gen`, `build`, `up`,
-//! `bench`, `fuzz`. The Makefile and the CI call nothing else.
+//! `bench`, `fuzz`, `v2`. The Makefile and the CI call nothing else.
 //!
 //! Owns how the repository is checked, tested and built. Must not know the rooms' code: it
 //! depends on none of them, so that it builds in seconds on a cold machine.
@@ -15,6 +15,7 @@ mod release;
 mod stopwatch;
 mod suite;
 mod tidy;
+mod v2;
 mod verb;
 
 use std::process::ExitCode;
@@ -52,5 +53,6 @@ fn perform(verb: &Verb) -> Result<(), Failure> {
         Verb::Demo { url, data } => demo::run(&house, url, data),
         Verb::Bench { rest } => release::bench(&house, rest),
         Verb::Fuzz { targets, seconds } => fuzz::run(&house, targets, *seconds),
+        Verb::V2(errand) => v2::run(&house, errand),
     }
 }

@@ -8,8 +8,11 @@
 )]
 
 use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use crate::failure::Failure;
 
@@ -26,6 +29,15 @@ pub fn say(line: &str) {
 /// A variable of the environment.
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// Copies to our stdout. Once that is closed, reads on, so that nobody writes into a full pipe.
+fn pass_on(mut output: impl Read) {
+    let mut terminal = std::io::stdout();
+    let passed = std::io::copy(&mut output, &mut terminal).and_then(|_| terminal.flush());
+    if passed.is_err() {
+        let _lost = std::io::copy(&mut output, &mut std::io::sink());
+    }
 }
 
 /// A call of another program, not yet made.
@@ -95,6 +107,34 @@ impl Call {
             Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             Ok(output) => Err(Failure::Ended { command, status: output.status }),
             Err(source) => Err(Failure::Start { command, source }),
+        }
+    }
+
+    /// Makes the call, passes on what it writes on stdout, and kills it after `limit`; fails
+    /// unless it ends well before. Its stdin is a pipe that nobody writes into: QEMU takes
+    /// the end of its stdin for the end of its terminal, and no longer writes either.
+    pub fn run_within(mut self, limit: Duration) -> Result<(), Failure> {
+        let command = self.line();
+        let start = |source| Failure::Start { command: command.clone(), source };
+        let mut child = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(start)?;
+        let output = child.stdout.take();
+        let (sender, receiver) = mpsc::sync_channel(1);
+        // A program that closed its stdout has ended, or is about to.
+        std::thread::spawn(move || {
+            if let Some(output) = output {
+                pass_on(output);
+            }
+            drop::<mpsc::SyncSender<()>>(sender);
+        });
+        let late = receiver.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+        if late {
+            child.kill().map_err(start)?;
+        }
+        let status = child.wait().map_err(start)?;
+        match status {
+            _ if late => Err(Failure::Late { seconds: limit.as_secs() }),
+            status if status.success() => Ok(()),
+            status => Err(Failure::Ended { command, status }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::suite::Suite;
+use crate::v2::{self, Errand};
 
 /// What `cargo xtask help` shows.
 pub const HELP: &str = "\
@@ -16,6 +17,10 @@ cargo xtask VERB
   up [ARGUMENT]…            install what is missing, build, start `aegis up`
   bench [NAME]…             run the benchmarks
   fuzz TARGET… [--seconds N]  fuzz, 60 seconds each unless told otherwise
+  v2 [--seconds N] [--env NAME=VALUE]… [-- PROGRAM [ARGUMENT]…]
+                            run a program as root in a machine that has cgroup v2 only, for
+                            at most 300 seconds unless told otherwise; show the machine if
+                            none is named. It sees this file system, read-only
 
   Example: cargo xtask test --only tidy --only clippy";
 
@@ -65,6 +70,8 @@ pub enum Verb {
         /// How long each.
         seconds: u32,
     },
+    /// Run a program in a machine that has cgroup v2 only.
+    V2(Errand),
 }
 
 impl Verb {
@@ -84,6 +91,7 @@ impl Verb {
             "demo" => demo(rest),
             "bench" => Ok(Self::Bench { rest: rest.to_vec() }),
             "fuzz" => fuzz(rest),
+            "v2" => errand(rest).map(Self::V2),
             other => Err(Failure::Usage(format!("`{other}` is not a verb"))),
         }
     }
@@ -132,11 +140,39 @@ fn fuzz(mut rest: &[String]) -> Result<Verb, Failure> {
             targets.push(word.clone());
             continue;
         }
-        let number = rest.first().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
-        seconds = number.ok_or_else(|| Failure::Usage("`--seconds` wants a number above 0".to_owned()))?;
+        seconds = above_zero(rest.first())?;
         rest = rest.get(1..).unwrap_or_default();
     }
     Ok(Verb::Fuzz { targets, seconds })
+}
+
+fn above_zero(word: Option<&String>) -> Result<u32, Failure> {
+    let number = word.and_then(|word| word.parse().ok()).filter(|number| *number > 0);
+    number.ok_or_else(|| Failure::Usage("`--seconds` wants a number above 0".to_owned()))
+}
+
+fn errand(rest: &[String]) -> Result<Errand, Failure> {
+    let mut errand = Errand { program: Vec::new(), variables: Vec::new(), seconds: v2::SECONDS };
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--" => errand.program = words.by_ref().cloned().collect(),
+            "--seconds" => errand.seconds = above_zero(words.next())?,
+            "--env" => errand.variables.push(setting(words.next())?),
+            _ => return Err(Failure::Usage(format!("`{word}` is too much; the program comes after `--`"))),
+        }
+    }
+    Ok(errand)
+}
+
+/// `NAME=VALUE`, of a name that a shell takes.
+fn setting(word: Option<&String>) -> Result<(String, String), Failure> {
+    let of_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let (name, value) = word.and_then(|word| word.split_once('=')).unwrap_or_default();
+    if name.starts_with(|letter: char| !letter.is_ascii_digit()) && name.chars().all(of_name) {
+        return Ok((name.to_owned(), value.to_owned()));
+    }
+    Err(Failure::Usage("`--env` wants NAME=VALUE".to_owned()))
 }
 
 #[cfg(test)]
@@ -171,6 +207,9 @@ mod tests {
         check("up --dev", Verb::Up { rest: vec!["--dev".to_owned()] });
         check("fuzz manifest --seconds 9", Verb::Fuzz { targets: vec!["manifest".to_owned()], seconds: 9 });
         check("fuzz", Verb::Fuzz { targets: vec![], seconds: FUZZ_SECONDS });
+        check("v2", Verb::V2(Errand { program: vec![], variables: vec![], seconds: v2::SECONDS }));
+        let (program, variables) = (vec!["a".to_owned(), "--env".to_owned()], vec![("K".to_owned(), "v=w".to_owned())]);
+        check("v2 --seconds 9 --env K=v=w -- a --env", Verb::V2(Errand { program, variables, seconds: 9 }));
     }
 
     #[test]
@@ -183,6 +222,11 @@ mod tests {
         refused("gen --chek");
         refused("fuzz x --seconds");
         refused("fuzz x --seconds 0");
+        refused("v2 true");
+        refused("v2 --seconds -- true");
+        refused("v2 --env K -- true");
+        refused("v2 --env 1K=v");
+        refused("v2 --env");
     }
 
     #[test]
