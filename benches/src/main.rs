@@ -2,6 +2,7 @@
 //! choice of which to run: one line per benchmark.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time, and writes to a directory of its own")]
 
+mod boxes;
 mod commits;
 mod decide;
 mod http;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 type Benchmark = (&'static str, fn() -> Result<(), Box<dyn Error>>);
 
 const BENCHMARKS: &[Benchmark] = &[
+    ("boxes", boxes::run),
     ("commits", commits::run),
     ("decide", decide::run),
     ("http", http::run),

@@ -219,6 +219,10 @@ codes! {
     Draining = "ERR_DRAINING", Capacity, 503, "try again shortly; the server is stopping";
     /// The disk is full.
     StorageFull = "ERR_STORAGE_FULL", Resource, 507, "free space on the disk that holds the data directory";
+    /// This machine has no boxes of that kind.
+    IsolationAbsent = "ERR_ISOLATION_ABSENT", Resource, 507, "run `aegis doctor`: it says what this machine lacks for such boxes";
+    /// A box could not be set up, or broke.
+    BoxFailed = "ERR_BOX_FAILED", Transient, 503, "try again; if it stays, run `aegis doctor` and look at the server's log";
     /// The agent failed.
     AgentFailed = "ERR_AGENT_FAILED", Agent, 424, "read what the agent itself says, and repair it";
     /// The request took too long.

@@ -6,6 +6,7 @@
 pub mod act;
 pub mod agent;
 pub mod api;
+pub mod boxes;
 pub mod caller;
 pub mod decision;
 pub mod error;

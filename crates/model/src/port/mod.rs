@@ -5,6 +5,7 @@ mod clock;
 mod entropy;
 mod integrity;
 mod objects;
+mod runtime;
 mod store;
 mod tenant_keys;
 
@@ -12,5 +13,6 @@ pub use clock::Clock;
 pub use entropy::{Entropy, EntropyError};
 pub use integrity::Integrity;
 pub use objects::{ObjectError, Objects};
+pub use runtime::{Answer, ByteSink, ByteSource, LiveBox, Running, Runtime, Steering};
 pub use store::{Store, StoreError, StoreResult};
 pub use tenant_keys::{TenantKeys, TenantSecrets};

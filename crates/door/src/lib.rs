@@ -1,0 +1,32 @@
+//! What is spoken at the door of a box: the messages between the host and the guest, their
+//! limits, and the description of a box that the guest sets up.
+//!
+//! ```text
+//!   host                                   guest (PID 1 of the box)
+//!    │  Setup, once, first                  │
+//!    │ ───────────────────────────────────► │  sets the box up, then
+//!    │                                Ready │
+//!    │ ◄─────────────────────────────────── │
+//!    │  Start · Signal · Read · Write …     │
+//!    │ ───────────────────────────────────► │
+//!    │           Started · Exited · Done …  │
+//!    │ ◄─────────────────────────────────── │
+//! ```
+//!
+//! One *control stream* per box carries these messages, one frame each. It is there before
+//! anything of the agent is. Every other stream is a connection of its own: on a Unix door a
+//! socket that travels beside a message, made by the side the receiver may trust. So the
+//! kernel multiplexes, with back-pressure, and nobody inside can reach another's stream.
+//!
+//! Must not know: sockets, the clock, what a message brings about.
+#![deny(clippy::indexing_slicing)]
+
+pub mod frame;
+pub mod limits;
+pub mod message;
+pub mod setup;
+
+pub use frame::{FRAME_BYTES_MAX, FrameError, decode, encode};
+pub use limits::{Allowance, DESCRIPTORS_MAX, Limits};
+pub use message::{Ended, Failure, FileFailure, JobId, ProcessId, StreamKind, ToGuest, ToHost};
+pub use setup::{Descriptors, Limit, Mount, Setup, Source};

@@ -1,0 +1,323 @@
+//! Making boxes. Must not know: how a step of it is done.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::process::Child;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use aegis_door::{Descriptors, Setup, ToGuest, ToHost};
+use aegis_model::boxes::{BoxCounts, BoxEnd, BoxError, BoxPlan, Program, RootPlan};
+use aegis_model::life::box_cycle::Event;
+use aegis_model::manifest::Isolation;
+use aegis_model::port::{LiveBox, Runtime};
+use async_trait::async_trait;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::cgroup::{Cgroups, Entry};
+use super::channel::{Channel, Heard};
+use super::disk::Disks;
+use super::live::{Asked, ProcessBox, ask};
+use super::root::{self, Root};
+use super::shared::{Held, Remark, Shared};
+use super::slot::{Ids, Slot, Slots};
+use super::spawn::Spawner;
+use super::tally::Tally;
+use super::watched::watched;
+use super::{Settings, attend, leftovers, plan};
+
+/// How long a box may take to be set up.
+const SETUP_TIME: Duration = Duration::from_secs(20);
+
+/// Users of boxes begin here: above what systems give to people, containers and services.
+const HOST_IDS_FROM: u32 = 0x7000_0000;
+/// Up to this many boxes that are gone are remembered.
+const FORGET_FROM: usize = 64;
+
+/// Users per server; servers of other directories have other ones.
+const HOST_IDS: u32 = 4_096;
+
+/// Boxes that are sealed processes.
+pub struct ProcessRuntime {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    privileged: bool,
+    slots: Arc<Slots>,
+    spawner: Spawner,
+    roots: Mutex<BTreeMap<RootPlan, Root>>,
+    tally: Arc<Tally>,
+    boxes: Mutex<Vec<Weak<Shared>>>,
+}
+
+fn absent(reason: String) -> BoxError {
+    BoxError::Absent { isolation: Isolation::Process, reason }
+}
+
+fn no_room(error: &io::Error) -> BoxError {
+    BoxError::NoRoom(error.to_string())
+}
+
+impl ProcessRuntime {
+    /// Opens the place where boxes are made, and clears away what a server before this one
+    /// left there.
+    ///
+    /// # Errors
+    /// When this machine or this user cannot have such boxes; the reason is named.
+    pub async fn open(settings: Settings) -> Result<Self, BoxError> {
+        let instance = instance(&settings.directory).map_err(|error| absent(error.to_string()))?;
+        let cgroups = Cgroups::find(&instance.name).map_err(absent)?;
+        super::survey::required().map_err(absent)?;
+        leftovers::clear(&cgroups).await.map_err(absent)?;
+        let privileged = rustix::process::geteuid().is_root();
+        let directory = settings.directory.join("disks");
+        let disks = tokio::task::spawn_blocking(move || Disks::open(&directory).ok()).await.unwrap_or_default();
+        let ids = if privileged {
+            Ids::Range { first: instance.first_id, count: HOST_IDS, taken: Mutex::default() }
+        } else {
+            Ids::Own(rustix::process::geteuid().as_raw())
+        };
+        let slots = Slots::new(cgroups, disks, ids, settings.ready_per_size);
+        tokio::spawn(Arc::clone(&slots).keep_ready());
+        let spawner = Spawner::start().map_err(|error| absent(error.to_string()))?;
+        let _ = fs::remove_dir_all(settings.directory.join("roots"));
+        let (roots, boxes) = (Mutex::default(), Mutex::default());
+        let tally = Arc::default();
+        Ok(Self { inner: Arc::new(Inner { settings, privileged, slots, spawner, roots, tally, boxes }) })
+    }
+
+    /// Kills every box and gives everything back to the host.
+    pub async fn close(&self) {
+        self.kill_all().await;
+        self.inner.slots.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.slots.close();
+    }
+}
+
+/// What is a server's own on its machine.
+struct Instance {
+    name: String,
+    first_id: u32,
+}
+
+/// Two servers never share a directory, so its path tells them apart.
+fn instance(directory: &Path) -> io::Result<Instance> {
+    use sha2::{Digest, Sha256};
+
+    fs::create_dir_all(directory)?;
+    let path = directory.canonicalize()?;
+    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    let number = digest.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    let block = u32::try_from(number % 0xF000).unwrap_or_default();
+    Ok(Instance { name: format!("{number:016x}"), first_id: HOST_IDS_FROM + block * HOST_IDS })
+}
+
+#[async_trait]
+impl Runtime for ProcessRuntime {
+    fn isolation(&self) -> Isolation {
+        Isolation::Process
+    }
+
+    async fn create(&self, plan: BoxPlan) -> Result<Arc<dyn LiveBox>, BoxError> {
+        plan::check(&plan)?;
+        // On a task of its own: whoever asks may stop waiting, the box is finished or undone.
+        let clock = &self.inner.settings.clock;
+        let begun = clock.elapsed_ns();
+        let making = tokio::spawn(Arc::clone(&self.inner).create(plan));
+        let made = making.await.unwrap_or(Err(BoxError::Ended(BoxEnd::Crashed)));
+        self.inner.tally.tried(made.is_ok(), clock.elapsed_ns().saturating_sub(begun));
+        Ok(Arc::new(made?))
+    }
+
+    fn counts(&self) -> BoxCounts {
+        self.inner.tally.counts()
+    }
+
+    async fn kill_all(&self) {
+        let boxes: Vec<Arc<Shared>> = {
+            let mut boxes = self.inner.boxes.lock().unwrap_or_else(PoisonError::into_inner);
+            boxes.drain(..).filter_map(|shared| shared.upgrade()).collect()
+        };
+        for shared in &boxes {
+            shared.intend(BoxEnd::Killed);
+            shared.kill_now();
+        }
+        for shared in &boxes {
+            let mut end = shared.end.subscribe();
+            let _ = end.wait_for(Option::is_some).await;
+        }
+    }
+}
+
+/// What a box begins with.
+struct Opening {
+    setup: Setup,
+    entry: Entry,
+    guest: OwnedFd,
+}
+
+impl Inner {
+    async fn create(self: Arc<Self>, plan: BoxPlan) -> Result<ProcessBox, BoxError> {
+        let most = self.settings.boxes_max;
+        let full = || BoxError::NoRoom(format!("{most} boxes live already"));
+        let counted = self.tally.one_more(most).ok_or_else(full)?;
+        let root = self.root(&plan.root)?;
+        let slot = self.slots.take(plan.resources).await.map_err(|error| no_room(&error))?;
+        let Slot { host_id, cgroup, entry, disk } = slot;
+        let (channel, guest) = match Channel::pair() {
+            Ok(pair) => pair,
+            Err(error) => {
+                drop(disk);
+                self.slots.give_back(host_id, &cgroup).await;
+                return Err(no_room(&error));
+            }
+        };
+        let descriptors = Descriptors {
+            cgroups: u8::try_from(entry.files.len()).unwrap_or(u8::MAX),
+            birth_cgroup: entry.directory.is_some(),
+            file_system: disk.is_some(),
+        };
+        let host = plan::Host { privileged: self.privileged, id: host_id, descriptors };
+        let setup = plan::setup(&plan, &root, host);
+        let shared = Arc::new(Shared::new(channel, cgroup, host_id, Held { disk, _counted: counted }));
+        let made = self.begin(&shared, Opening { setup, entry, guest }, plan.agent).await;
+        self.slots.refill();
+        if made.is_err() {
+            shared.intend(BoxEnd::Crashed);
+            attend::clear(&shared, &self.slots).await;
+            return made;
+        }
+        self.remember(&shared);
+        let clock = Arc::clone(&self.settings.clock);
+        let (slots, tally, lifetime_ms) =
+            (Arc::clone(&self.slots), Arc::clone(&self.tally), plan.resources.lifetime_ms);
+        tokio::spawn(async move { tally.ended(attend::attend(shared, slots, clock, lifetime_ms).await) });
+        made
+    }
+
+    /// Says everything that is to be said, starts the guest, and hears it out.
+    async fn begin(
+        &self,
+        shared: &Arc<Shared>,
+        opening: Opening,
+        agent: Option<Program>,
+    ) -> Result<ProcessBox, BoxError> {
+        let Opening { setup, entry, guest } = opening;
+        {
+            let disk = shared.disk();
+            let beside: Vec<BorrowedFd<'_>> =
+                entry.files.iter().chain(&entry.directory).chain(disk.as_ref()).map(AsFd::as_fd).collect();
+            say(shared, &ToGuest::Setup(Box::new(setup)), &beside).await?;
+        }
+        drop(entry);
+        // The guest finds it when the box stands; nobody has to wait for that twice.
+        let mut asked = agent.map(|agent| ask(shared, agent)).transpose()?;
+        if let Some(asked) = &mut asked {
+            let beside = std::mem::take(&mut asked.beside);
+            say(shared, &asked.message, &beside.iter().map(AsFd::as_fd).collect::<Vec<_>>()).await?;
+        }
+        let mut stage0 = self.spawner.spawn(guest).await.map_err(|error| no_room(&error))?;
+        let heard = tokio::time::timeout(SETUP_TIME, hear_out(shared, asked.as_ref())).await;
+        wait_for(&mut stage0, heard.as_ref().is_ok_and(Result::is_ok)).await;
+        let too_slow = |_| failed("setting up", "it takes too long");
+        heard.map_err(too_slow)??;
+        let agent = match asked {
+            Some(asked) => Some(asked.started(shared).await?),
+            None => None,
+        };
+        shared.step(Event::Prepared)?;
+        Ok(ProcessBox::new(Arc::clone(shared), agent))
+    }
+
+    fn root(&self, plan: &RootPlan) -> Result<Root, BoxError> {
+        let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(root) = roots.get(plan) {
+            return Ok(root.clone());
+        }
+        if let RootPlan::Directory(given) = plan
+            && !given.is_dir()
+        {
+            return Err(BoxError::Unacceptable(format!("its root `{}` is not a directory", given.display())));
+        }
+        let directory = self.settings.directory.join("roots").join(roots.len().to_string());
+        let root = root::make(&directory, plan).map_err(|error| no_room(&error))?;
+        roots.insert(plan.clone(), root.clone());
+        Ok(root)
+    }
+
+    fn remember(&self, shared: &Arc<Shared>) {
+        let mut boxes = self.boxes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that are gone are forgotten now and then, not each at its end.
+        if boxes.len() > 2 * self.tally.alive() + FORGET_FROM {
+            boxes.retain(|shared| shared.strong_count() > 0);
+        }
+        boxes.push(Arc::downgrade(shared));
+    }
+}
+
+async fn say(shared: &Shared, message: &ToGuest, beside: &[BorrowedFd<'_>]) -> Result<(), BoxError> {
+    shared.channel.say(message, beside).await.map_err(|error| no_room(&error))
+}
+
+fn failed(step: &str, reason: &str) -> BoxError {
+    BoxError::SetupFailed { step: step.to_owned(), reason: reason.to_owned() }
+}
+
+/// Hears the guest out until the box stands, and its agent runs or could not be started.
+async fn hear_out(shared: &Shared, agent: Option<&Asked>) -> Result<(), BoxError> {
+    let mut stands = false;
+    while !(stands && agent.is_none_or(Asked::is_answered)) {
+        let message = match shared.channel.hear().await {
+            Heard::Message(message, _) => message,
+            Heard::Violation(problem) => return Err(failed("setting up", &problem)),
+            Heard::Closed => return Err(failed("setting up", "the guest ended without a word")),
+        };
+        match message {
+            ToHost::Entered { pid } => enter(shared, pid).map_err(|error| no_room(&error))?,
+            ToHost::Ready => stands = true,
+            ToHost::SetupFailed { step, errno } => {
+                return Err(failed(&step, &io::Error::from_raw_os_error(errno).to_string()));
+            }
+            other => {
+                if let Remark::Violation(problem) = shared.hear(&other) {
+                    return Err(failed("setting up", problem));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes the box's first process into hand. It is our child, so its number is not reused
+/// before we have waited for it.
+fn enter(shared: &Shared, pid: u32) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+    shared.enter(watched(pidfd_open(pid, PidfdFlags::NONBLOCK)?)?);
+    Ok(())
+}
+
+/// Stage 0 ends when the box's first process is on its own. One that is stuck is killed.
+async fn wait_for(stage0: &mut Child, ended_well: bool) {
+    if !ended_well {
+        let _ = stage0.kill();
+    }
+    if matches!(stage0.try_wait(), Ok(Some(_))) {
+        return;
+    }
+    let pid = i32::try_from(stage0.id()).ok().and_then(Pid::from_raw);
+    let Some(Ok(pidfd)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK)) else { return };
+    if let Ok(pidfd) = watched(pidfd) {
+        let _ = pidfd.readable().await;
+    }
+    let _ = stage0.wait();
+}

@@ -1,0 +1,257 @@
+//! What is known of one box, shared by its handle and the task that attends to it.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use aegis_door::{Ended, Failure, FileFailure, JobId, ProcessId, ToHost};
+use aegis_model::boxes::{BoxEnd, BoxError, Ending, Exit};
+use aegis_model::life::box_cycle::{Event, State};
+use rustix::process::Signal;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{oneshot, watch};
+
+use super::cgroup::Cgroup;
+use super::channel::Channel;
+use super::streams::Counts;
+use super::tally::Counted;
+
+/// How a program is getting on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The guest was asked to start it.
+    Asked,
+    /// It runs.
+    Started,
+    /// It could not be started.
+    Failed(Failure),
+    /// It has ended.
+    Ended(Ending),
+}
+
+/// What a box said that is not for anybody who waits.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// Somebody was waiting, or nothing is to be done.
+    Heard,
+    /// It wants a stream to somewhere.
+    Opens,
+    /// It said what it cannot say now.
+    Violation(&'static str),
+}
+
+/// What a box holds of the host while it lives.
+#[derive(Debug)]
+pub struct Held {
+    /// Its file system.
+    pub disk: Option<OwnedFd>,
+    /// Its place among those that live, until this is dropped.
+    pub _counted: Counted,
+}
+
+/// What is known of one box.
+#[derive(Debug)]
+pub struct Shared {
+    /// The control stream.
+    pub channel: Channel,
+    /// Where it is counted.
+    pub cgroup: Cgroup,
+    /// Its user on the host.
+    pub host_id: u32,
+    /// Bytes that passed its door.
+    pub counts: Arc<Counts>,
+    /// Why it is gone, once it is.
+    pub end: watch::Sender<Option<BoxEnd>>,
+    process: OnceLock<AsyncFd<OwnedFd>>,
+    held: Mutex<Option<Held>>,
+    state: Mutex<State>,
+    intent: Mutex<Option<BoxEnd>>,
+    programs: Mutex<HashMap<ProcessId, watch::Sender<Progress>>>,
+    jobs: Mutex<HashMap<JobId, oneshot::Sender<Option<FileFailure>>>>,
+    numbers: AtomicU32,
+    out_of_memory: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panicking holder left is still whole: each change is a single step.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// A box that is about to be set up.
+    pub fn new(channel: Channel, cgroup: Cgroup, host_id: u32, held: Held) -> Self {
+        Self {
+            channel,
+            cgroup,
+            host_id,
+            counts: Arc::default(),
+            end: watch::Sender::new(None),
+            process: OnceLock::new(),
+            held: Mutex::new(Some(held)),
+            state: Mutex::new(State::Cold),
+            intent: Mutex::new(None),
+            programs: Mutex::default(),
+            jobs: Mutex::default(),
+            numbers: AtomicU32::new(0),
+            out_of_memory: AtomicU64::new(0),
+        }
+    }
+
+    /// Where it is in its life.
+    pub fn state(&self) -> State {
+        *lock(&self.state)
+    }
+
+    /// Something happens to it.
+    pub fn step(&self, event: Event) -> Result<State, BoxError> {
+        let mut state = lock(&self.state);
+        match state.step(event) {
+            Ok((next, _)) => {
+                *state = next;
+                Ok(next)
+            }
+            Err(_) => Err(BoxError::State(state.as_str())),
+        }
+    }
+
+    /// A new number for a program or a piece of work.
+    pub fn number(&self) -> u32 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Expects a program to be started.
+    pub fn expect_program(&self, process: ProcessId) -> watch::Receiver<Progress> {
+        let (told, progress) = watch::channel(Progress::Asked);
+        lock(&self.programs).insert(process, told);
+        progress
+    }
+
+    /// How many programs run or are being started.
+    pub fn programs(&self) -> usize {
+        lock(&self.programs).len()
+    }
+
+    /// Expects a piece of work to be done.
+    pub fn expect_job(&self, job: JobId) -> oneshot::Receiver<Option<FileFailure>> {
+        let (told, done) = oneshot::channel();
+        lock(&self.jobs).insert(job, told);
+        done
+    }
+
+    /// Nobody waits for that any more.
+    pub fn forget(&self, number: u32) {
+        lock(&self.programs).remove(&number);
+        lock(&self.jobs).remove(&number);
+    }
+
+    /// Takes in what the box says. What it cannot say now is a violation: numbers are given by
+    /// the host, and each is answered once.
+    pub fn hear(&self, message: &ToHost) -> Remark {
+        match message {
+            ToHost::Started { process } => self.progress(*process, Progress::Started),
+            ToHost::StartFailed { process, failure } => self.progress(*process, Progress::Failed(*failure)),
+            ToHost::Exited { process, ended, timed_out, cpu_us, memory_peak_bytes } => {
+                let exit = self.exit(*ended, *timed_out);
+                let ending = Ending { exit, cpu_us: *cpu_us, memory_peak_bytes: *memory_peak_bytes };
+                self.progress(*process, Progress::Ended(ending))
+            }
+            ToHost::Done { job, failure } => match lock(&self.jobs).remove(job) {
+                Some(waiting) => {
+                    let _ = waiting.send(*failure);
+                    Remark::Heard
+                }
+                None => Remark::Violation("an answer to nothing"),
+            },
+            ToHost::Open { .. } => Remark::Opens,
+            ToHost::Entered { .. } | ToHost::Ready | ToHost::SetupFailed { .. } => Remark::Violation("set up twice"),
+        }
+    }
+
+    fn progress(&self, process: ProcessId, next: Progress) -> Remark {
+        let mut programs = lock(&self.programs);
+        let Some(program) = programs.get(&process) else { return Remark::Violation("a program nobody asked for") };
+        let fits = matches!(
+            (*program.borrow(), next),
+            (Progress::Asked, Progress::Started | Progress::Failed(_)) | (Progress::Started, Progress::Ended(_))
+        );
+        if !fits {
+            return Remark::Violation("a program in the wrong state");
+        }
+        program.send_replace(next);
+        if next != Progress::Started {
+            programs.remove(&process);
+        }
+        Remark::Heard
+    }
+
+    /// How a program ended. A kill that nobody ordered, when memory ran out since the last one,
+    /// was the kernel's.
+    fn exit(&self, ended: Ended, timed_out: bool) -> Exit {
+        match ended {
+            _ if timed_out => Exit::TimedOut,
+            Ended::Signal(signal) if i32::from(signal) == libc::SIGKILL => {
+                let now = self.cgroup.out_of_memory();
+                let before = self.out_of_memory.swap(now, Ordering::Relaxed);
+                if now > before { Exit::OutOfMemory } else { Exit::Signal(signal) }
+            }
+            Ended::Signal(signal) => Exit::Signal(signal),
+            Ended::Code(code) => Exit::Code(code),
+        }
+    }
+
+    /// From now on, it ends for this reason, unless there was one before.
+    pub fn intend(&self, end: BoxEnd) {
+        lock(&self.intent).get_or_insert(end);
+    }
+
+    /// Why it was to end, if anybody wanted that.
+    pub fn intent(&self) -> Option<BoxEnd> {
+        *lock(&self.intent)
+    }
+
+    /// Its first process is this one.
+    pub fn enter(&self, process: AsyncFd<OwnedFd>) {
+        let _ = self.process.set(process);
+    }
+
+    /// Its first process, once it has one.
+    pub fn process(&self) -> Option<&AsyncFd<OwnedFd>> {
+        self.process.get()
+    }
+
+    /// Ends its first process, and with it everything in it.
+    pub fn kill_now(&self) {
+        if let Some(process) = self.process() {
+            let _ = rustix::process::pidfd_send_signal(process.get_ref(), Signal::KILL);
+            // Whoever is frozen cannot die on machines that count in version 1.
+            let _ = self.cgroup.freeze(false);
+        }
+    }
+
+    /// Its disk, while it has one.
+    pub fn disk(&self) -> Option<OwnedFd> {
+        lock(&self.held).as_ref().and_then(|held| held.disk.as_ref()).and_then(|disk| disk.try_clone().ok())
+    }
+
+    /// Bytes taken on its disk.
+    pub fn disk_bytes(&self) -> u64 {
+        let Some(disk) = self.disk() else { return 0 };
+        let Ok(about) = rustix::fs::fstatvfs(disk.as_fd()) else { return 0 };
+        about.f_blocks.saturating_sub(about.f_bfree).saturating_mul(about.f_frsize)
+    }
+
+    /// Lets go of what it held of the host.
+    pub fn release(&self) {
+        lock(&self.held).take();
+    }
+
+    /// It is gone: whoever waits learns of it.
+    pub fn close(&self, end: BoxEnd) {
+        let ending = Ending { exit: Exit::BoxEnded(end), cpu_us: 0, memory_peak_bytes: 0 };
+        for (_, program) in lock(&self.programs).drain() {
+            program.send_replace(Progress::Ended(ending));
+        }
+        lock(&self.jobs).clear();
+    }
+}
