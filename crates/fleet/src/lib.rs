@@ -6,6 +6,7 @@ mod agent;
 pub mod bundle;
 mod deploy;
 mod endpoint;
+mod tiers;
 mod version;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use deploy::Deployment;
+pub use tiers::Tiers;
 
 /// A document and the version it was read at.
 type Found<T> = Option<(T, u64)>;

@@ -1,8 +1,11 @@
 //! Metrics, with labels from closed sets only: no tenant, name or path can make a new series.
 
+mod boxes;
+
 use std::sync::{Arc, Mutex};
 
 use aegis_model::Operation;
+use aegis_model::port::Runtime;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -37,8 +40,9 @@ pub struct Metrics {
     connections: Gauge,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// Counts what is answered, and shows what became of the boxes of these runtimes.
+    pub fn new(runtimes: Vec<Arc<dyn Runtime>>) -> Self {
         let requests = Family::<Answered, Counter>::default();
         let latency = Family::<ByOperation, Histogram>::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS));
         let authentication_failures = Counter::default();
@@ -49,11 +53,10 @@ impl Default for Metrics {
         let failures = authentication_failures.clone();
         registry.register("http_authentication_failures", "Requests without a valid credential", failures);
         registry.register("http_connections", "Open connections", connections.clone());
+        registry.register_collector(Box::new(boxes::Boxes(runtimes)));
         Self { registry: Mutex::new(registry), requests, latency, authentication_failures, connections }
     }
-}
 
-impl Metrics {
     /// Counts an answer. Requests outside the API are counted as `other`.
     pub fn answered(&self, operation: Option<Operation>, status: u16, took_ns: u64) {
         let operation = operation.map_or("other", Operation::as_str);

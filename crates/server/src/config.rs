@@ -83,6 +83,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Certificates, when this server speaks TLS itself.
     pub tls: Option<TlsConfig>,
+    /// Boxes.
+    pub boxes: BoxesConfig,
     /// Logs.
     pub log: LogConfig,
     /// How long running requests may go on after the first SIGTERM.
@@ -117,6 +119,16 @@ pub struct HttpConfig {
     pub key_burst: u32,
     /// Failed authentications per second for each address.
     pub failure_rate_per_second: u32,
+}
+
+/// Boxes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BoxesConfig {
+    /// How many may live at a time.
+    pub alive_max: usize,
+    /// How many of each size are prepared for before anybody asks.
+    pub ready_per_size: usize,
 }
 
 /// Certificates.
@@ -181,6 +193,7 @@ impl Default for Config {
             metrics_listen: loopback(7701),
             http: HttpConfig::default(),
             tls: None,
+            boxes: BoxesConfig::default(),
             log: LogConfig::default(),
             drain_timeout_ms: 30_000,
         }
@@ -203,6 +216,12 @@ impl Default for HttpConfig {
             key_burst: 4_000,
             failure_rate_per_second: 50,
         }
+    }
+}
+
+impl Default for BoxesConfig {
+    fn default() -> Self {
+        Self { alive_max: 1_000, ready_per_size: 4 }
     }
 }
 
@@ -278,7 +297,7 @@ impl Config {
             }
         }
         let http = &self.http;
-        let bounds: [(&'static str, u64, u64, u64); 8] = [
+        let bounds: [(&'static str, u64, u64, u64); 10] = [
             ("http.connections_max", http.connections_max as u64, 1, 1_000_000),
             ("http.header_timeout_ms", http.header_timeout_ms, 100, 600_000),
             ("http.body_timeout_ms", http.body_timeout_ms, 100, 3_600_000),
@@ -287,6 +306,9 @@ impl Config {
             ("http.bundle_size_max_bytes", http.bundle_size_max_bytes as u64, 1_024, 1024 * 1024 * 1024),
             ("http.key_rate_per_second", u64::from(http.key_rate_per_second), 1, 100_000_000),
             ("http.key_burst", u64::from(http.key_burst), 1, 100_000_000),
+            // As many as there are users for them.
+            ("boxes.alive_max", self.boxes.alive_max as u64, 1, 4_000),
+            ("boxes.ready_per_size", self.boxes.ready_per_size as u64, 0, 64),
         ];
         match bounds.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
             Some((name, _, min, max)) => Err(ConfigError::OutOfBounds { name, min: *min, max: *max }),
@@ -349,6 +371,7 @@ mod tests {
     fn unknown_fields_and_wild_limits_are_refused() {
         assert!(matches!(check("lisen = \"127.0.0.1:1\""), Err(ConfigError::Invalid { .. })));
         assert!(matches!(check("[http]\nkey_burst = 0"), Err(ConfigError::OutOfBounds { .. })));
+        assert!(matches!(check("[boxes]\nalive_max = 0"), Err(ConfigError::OutOfBounds { .. })));
         assert!(matches!(check("[http]\nbody_size_max_bytes = 99999999"), Err(ConfigError::OutOfBounds { .. })));
     }
 

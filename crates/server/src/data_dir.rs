@@ -55,6 +55,11 @@ impl DataDir {
         self.path.join("objects")
     }
 
+    /// Where what boxes are made of lies.
+    pub fn boxes(&self) -> PathBuf {
+        self.path.join("boxes")
+    }
+
     /// Where the first admin's key lies.
     pub fn admin_key(&self) -> PathBuf {
         self.path.join("admin.key")

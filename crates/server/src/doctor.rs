@@ -75,7 +75,7 @@ pub fn doctor(options: &UpOptions) -> DoctorReport {
         let read = crate::listen::acceptor(tls).map(|_| "usable".to_owned()).map_err(|error| error.to_string());
         checks.push(needed("TLS certificate", read, Some("give a PEM chain and its key in `tls`")));
     }
-    checks.extend(kernel());
+    checks.extend(boxes());
     DoctorReport { checks }
 }
 
@@ -124,28 +124,25 @@ fn is_aegis(address: std::net::SocketAddr) -> bool {
     ask().is_ok_and(|answer| answer.contains("ERR_NO_SUCH_ROUTE"))
 }
 
-/// What boxes will need of the kernel. Not needed yet, and said so.
-fn kernel() -> Vec<DoctorCheck> {
-    let file = |name: &str, path: &str, fix: &str| {
-        let there = Path::new(path).exists();
-        DoctorCheck {
-            name: name.to_owned(),
-            state: if there { CheckState::Ok } else { CheckState::Missing },
-            found: if there { format!("`{path}`") } else { format!("no `{path}`") },
-            fix: (!there).then(|| fix.to_owned()),
-            configured: false,
-        }
+/// What boxes need of the machine. A server without boxes starts all the same.
+fn boxes() -> Vec<DoctorCheck> {
+    let survey = aegis_runtime::process::survey();
+    let verdict = match survey.absent() {
+        None => Ok("can be made".to_owned()),
+        Some(_) => Err("cannot be made: see what is missing below".to_owned()),
     };
-    vec![
-        kernel_release(),
-        file("user namespaces", "/proc/self/ns/user", "enable CONFIG_USER_NS"),
-        file("cgroups v2", "/sys/fs/cgroup/cgroup.controllers", "boot with the unified hierarchy"),
-        file("KVM", "/dev/kvm", "enable virtualisation and load the kvm module"),
-    ]
+    let mut checks = vec![kernel_release(), optional("process boxes", verdict, None)];
+    let findings = survey.findings.into_iter();
+    checks.extend(findings.map(|finding| optional(finding.name, finding.found, Some(finding.fix))));
+    checks
+}
+
+fn optional(name: &str, found: Result<String, String>, fix: Option<&str>) -> DoctorCheck {
+    let state = if found.is_ok() { CheckState::Ok } else { CheckState::Missing };
+    DoctorCheck { state, configured: false, ..needed(name, found, fix) }
 }
 
 fn kernel_release() -> DoctorCheck {
-    let found = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
-    let state = if found.is_empty() { CheckState::Missing } else { CheckState::Ok };
-    DoctorCheck { name: "kernel".to_owned(), state, found, fix: None, configured: false }
+    let found = fs::read_to_string("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned());
+    optional("kernel", found.map_err(|error| error.to_string()), None)
 }

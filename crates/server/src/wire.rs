@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use aegis_adapters::objects::DiskObjects;
 use aegis_dispatch::{Freezes, Gate, Policies};
-use aegis_fleet::Fleet;
+use aegis_fleet::{Fleet, Tiers};
 use aegis_gateway::{App, Hosts, Metrics, Rooms};
 use aegis_identity::MasterKey;
 use aegis_ledger::Sealer;
 use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
-use aegis_model::port::{Clock, Entropy, Integrity, Objects, Store, TenantKeys};
+use aegis_model::boxes::BoxError;
+use aegis_model::manifest::Isolation;
+use aegis_model::port::{Clock, Entropy, Integrity, Objects, Runtime, Store, TenantKeys};
+use aegis_runtime::process::{ProcessRuntime, Settings};
 use aegis_tenancy::{Tenancy, Vault};
 
 use crate::config::Config;
@@ -26,6 +29,8 @@ pub struct House {
     pub store: Arc<dyn Store>,
     /// The time, for background work.
     pub clock: Arc<dyn Clock>,
+    /// What makes boxes.
+    pub tiers: Tiers,
     /// Whether this was the first start.
     pub first_start: bool,
 }
@@ -63,8 +68,10 @@ pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError>
         entropy: Arc::clone(&ports.entropy),
     };
     let hosts = Hosts::new(&config.http.hosts, &config.http.origins);
-    let app = App::new(rooms, config.http.limits(), hosts, Arc::new(Metrics::default()));
-    Ok(House { app, store: ports.store, clock: ports.clock, first_start })
+    let tiers = wire_tiers(config, data, &ports.clock).await;
+    let metrics = Metrics::new(tiers.all().cloned().collect());
+    let app = App::new(rooms, config.http.limits(), hosts, Arc::new(metrics));
+    Ok(House { app, store: ports.store, clock: ports.clock, tiers, first_start })
 }
 
 fn wire_ports(data: &DataDir) -> Result<Ports, StartError> {
@@ -90,6 +97,26 @@ fn wire_objects(data: &DataDir) -> Result<Arc<dyn Objects>, StartError> {
     let path = data.objects();
     let objects = DiskObjects::open(&path).map_err(|cause| StartError::DataDir { path, cause })?;
     Ok(Arc::new(objects))
+}
+
+/// A machine that cannot make boxes of a kind can do everything else.
+async fn wire_tiers(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -> Tiers {
+    let process = wire_process(config, data, clock).await;
+    match &process {
+        Ok(_) => tracing::info!("process boxes can be made"),
+        Err(error) => tracing::warn!(%error, "`aegis doctor` tells how to mend it"),
+    }
+    Tiers::default().with(Isolation::Process, process)
+}
+
+async fn wire_process(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Runtime>, BoxError> {
+    let settings = Settings {
+        directory: data.boxes(),
+        ready_per_size: config.boxes.ready_per_size,
+        boxes_max: config.boxes.alive_max,
+        clock: Arc::clone(clock),
+    };
+    Ok(Arc::new(ProcessRuntime::open(settings).await?))
 }
 
 fn wire_tenancy(ports: &Ports, journal: &Arc<Journal>) -> Tenancy {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ const PIECES: usize = 4;
 #[derive(Default)]
 pub struct FakeRuntime {
     alive: Arc<AtomicUsize>,
+    closed: AtomicBool,
     boxes: Mutex<Vec<Weak<Core>>>,
 }
 
@@ -54,6 +55,9 @@ impl Runtime for FakeRuntime {
     }
 
     async fn create(&self, plan: BoxPlan) -> Result<Arc<dyn LiveBox>, BoxError> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(BoxError::NoRoom("the server is stopping".to_owned()));
+        }
         let resources = plan.resources;
         if resources.memory_bytes == 0 || resources.pids == 0 || resources.cpu_millis == 0 {
             return Err(BoxError::Unacceptable("it may use nothing".to_owned()));
@@ -88,6 +92,11 @@ impl Runtime for FakeRuntime {
         for core in lock(&self.boxes).drain(..).filter_map(|core| core.upgrade()) {
             core.finish(BoxEnd::Killed);
         }
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.kill_all().await;
     }
 }
 

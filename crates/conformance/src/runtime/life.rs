@@ -166,3 +166,24 @@ async fn many(subject: &Subject) {
         assert_eq!(exit.expect("no panic"), Exit::Code(0));
     }
 }
+
+/// The last case: nothing can be made afterwards.
+pub async fn closed(subject: &Subject) {
+    let mut making = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let subject = subject.clone();
+        making.spawn(async move { subject.runtime.create(subject.plan()).await });
+    }
+    let lives = subject.plain().await;
+    subject.runtime.close().await;
+    assert_eq!(lives.ended().await, BoxEnd::Killed);
+    while let Some(made) = making.join_next().await {
+        if let Ok(made) = made.expect("no panic") {
+            assert_eq!(made.ended().await, BoxEnd::Killed);
+        }
+    }
+    assert_eq!(subject.runtime.alive(), 0);
+    let refused = subject.runtime.create(subject.plan()).await.err();
+    assert!(matches!(refused, Some(BoxError::NoRoom(_))), "{refused:?}");
+    subject.runtime.close().await;
+}

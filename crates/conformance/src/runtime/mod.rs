@@ -62,6 +62,7 @@ pub async fn suite(subject: Subject) {
     programs::cases(&subject).await;
     files::cases(&subject).await;
     assert_eq!(subject.runtime.alive(), 0, "boxes are left");
+    case("closed", life::closed(&subject)).await;
 }
 
 /// Runs one case, and says which one it was if it does not end.

@@ -132,6 +132,21 @@ pub enum Isolation {
     Strongest,
 }
 
+impl Isolation {
+    /// The kinds of boxes there are, the strongest first.
+    pub const STRONGEST_FIRST: [Self; 3] = [Self::Microvm, Self::Docker, Self::Process];
+
+    /// The kind as it is written in a manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Docker => "docker",
+            Self::Microvm => "microvm",
+            Self::Strongest => "strongest",
+        }
+    }
+}
+
 /// How an agent is spoken to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -38,6 +38,9 @@ pub trait Runtime: Send + Sync {
 
     /// Kills every box, and ends when all are gone.
     async fn kill_all(&self);
+
+    /// Makes no more boxes, kills every box, and gives everything back to the machine.
+    async fn close(&self);
 }
 
 /// A box that lives, or lived.

@@ -32,6 +32,9 @@ use super::{Settings, attend, leftovers, plan};
 /// How long a box may take to be set up.
 const SETUP_TIME: Duration = Duration::from_secs(20);
 
+/// How often is looked whether the last box is gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// Users of boxes begin here: above what systems give to people, containers and services.
 const HOST_IDS_FROM: u32 = 0x7000_0000;
 /// Up to this many boxes that are gone are remembered.
@@ -89,12 +92,6 @@ impl ProcessRuntime {
         let (roots, boxes) = (Mutex::default(), Mutex::default());
         let tally = Arc::default();
         Ok(Self { inner: Arc::new(Inner { settings, privileged, slots, spawner, roots, tally, boxes }) })
-    }
-
-    /// Kills every box and gives everything back to the host.
-    pub async fn close(&self) {
-        self.kill_all().await;
-        self.inner.slots.close();
     }
 }
 
@@ -156,6 +153,20 @@ impl Runtime for ProcessRuntime {
             let mut end = shared.end.subscribe();
             let _ = end.wait_for(Option::is_some).await;
         }
+    }
+
+    async fn close(&self) {
+        self.inner.slots.make_no_more();
+        self.kill_all().await;
+        // Those that were being made are not among the boxes yet.
+        let _late = tokio::time::timeout(SETUP_TIME, async {
+            while self.alive() > 0 {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                self.kill_all().await;
+            }
+        })
+        .await;
+        self.inner.slots.close();
     }
 }
 

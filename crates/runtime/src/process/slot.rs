@@ -107,6 +107,9 @@ impl Slots {
 
     /// A slot of that size: one that is ready, or a new one.
     pub async fn take(self: &Arc<Self>, resources: BoxResources) -> io::Result<Slot> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the server is stopping"));
+        }
         let size = BoxResources { lifetime_ms: 0, ..resources };
         let ready = lock(&self.ready).entry(size).or_default().pop();
         match ready {
@@ -143,10 +146,15 @@ impl Slots {
         self.ids.give_back(host_id);
     }
 
-    /// Makes no more slots, and gives back those that are ready.
-    pub fn close(&self) {
+    /// Makes no more slots.
+    pub fn make_no_more(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.wanted.notify_one();
+    }
+
+    /// Makes no more slots, and gives back those that are ready.
+    pub fn close(&self) {
+        self.make_no_more();
         // Nobody ever was in them, so they are empty.
         for slot in std::mem::take(&mut *lock(&self.ready)).into_values().flatten() {
             slot.cgroup.remove();

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use aegis_conformance::runtime::Subject;
 use aegis_model::boxes::BoxError;
-use aegis_model::port::Clock;
+use aegis_model::port::{Clock, Runtime as _};
 use aegis_model::time::Timestamp;
 use aegis_runtime::process::{ProcessRuntime, Settings, survey};
 
