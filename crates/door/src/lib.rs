@@ -21,11 +21,13 @@
 //! Must not know: sockets, the clock, what a message brings about.
 #![deny(clippy::indexing_slicing)]
 
+pub mod dialogue;
 pub mod frame;
 pub mod limits;
 pub mod message;
 pub mod setup;
 
+pub use dialogue::{Dialogue, OPENS_MAX, Violation};
 pub use frame::{FRAME_BYTES_MAX, FrameError, decode, encode};
 pub use limits::{Allowance, DESCRIPTORS_MAX, Limits};
 pub use message::{Ended, Failure, FileFailure, JobId, ProcessId, StreamKind, ToGuest, ToHost};

@@ -1,20 +1,19 @@
-//! The task that attends to a box: takes in what it says, bounds how much it may say, and
-//! when it is gone, sees to it that nothing is left.
+//! The task that attends to a box: takes in what it says, and when it is gone, sees to it that
+//! nothing is left.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_door::{Allowance, Limits};
 use aegis_model::boxes::BoxEnd;
 use aegis_model::life::box_cycle::Event;
 use aegis_model::port::Clock;
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
 use tokio::io::Interest;
 
-use super::channel::Heard;
-use super::shared::{Remark, Shared};
+use super::hearing::{Listener, Silence};
+use super::shared::Shared;
 use super::slot::Slots;
 
 /// The exit code of a guest whose box lived as long as it may.
@@ -22,9 +21,6 @@ const EXIT_LIFETIME: i32 = 3;
 
 /// How long after its lifetime a box is ended from outside, if its guest did not do it.
 const LIFETIME_GRACE: Duration = Duration::from_secs(1);
-
-/// Whoever asks for a way out again and again although there is none is not one of ours.
-const OPENS_REFUSED_MAX: u32 = 256;
 
 /// Attends to a box until nothing is left of it, and says why it is gone.
 pub async fn attend(shared: Arc<Shared>, slots: Arc<Slots>, clock: Arc<dyn Clock>, lifetime_ms: u64) -> BoxEnd {
@@ -50,24 +46,13 @@ pub async fn clear(shared: &Shared, slots: &Slots) -> BoxEnd {
 }
 
 /// Listens until the box has nothing more to say, or says what cannot be said.
-#[expect(clippy::disallowed_methods, reason = "who says too much is not listened to for a while")]
 async fn listen(shared: &Shared, clock: &dyn Clock) {
-    let mut allowance = Allowance::new(Limits::default(), clock.elapsed_ns());
-    let mut refused = 0;
+    let mut listener = Listener::new(shared, clock);
     loop {
-        let remark = match shared.channel.hear().await {
-            Heard::Message(message, _beside) => shared.hear(&message),
-            Heard::Violation(_) => Remark::Violation("no message"),
-            Heard::Closed => return,
-        };
-        match remark {
-            Remark::Heard => {}
-            // Nothing is granted yet: the stream is closed by letting go of it.
-            Remark::Opens if refused < OPENS_REFUSED_MAX => refused += 1,
-            Remark::Opens | Remark::Violation(_) => return shared.intend(BoxEnd::DoorViolation),
-        }
-        while let Err(wait_ns) = allowance.take(clock.elapsed_ns()) {
-            tokio::time::sleep(Duration::from_nanos(wait_ns)).await;
+        match listener.next().await {
+            Ok(_) => {}
+            Err(Silence::Violation(_)) => return shared.intend(BoxEnd::DoorViolation),
+            Err(Silence::Closed) => return,
         }
     }
 }

@@ -96,3 +96,7 @@ fn receive(socket: BorrowedFd<'_>) -> io::Result<Heard> {
         Err(error) => Heard::Violation(error.to_string()),
     })
 }
+
+#[cfg(test)]
+#[path = "channel_tests.rs"]
+pub mod channel_tests;

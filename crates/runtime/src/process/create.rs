@@ -5,32 +5,30 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use aegis_door::{Descriptors, Setup, ToGuest, ToHost};
+use aegis_door::{Descriptors, Setup, ToGuest};
 use aegis_model::boxes::{BoxCounts, BoxEnd, BoxError, BoxPlan, Program, RootPlan};
 use aegis_model::life::box_cycle::Event;
 use aegis_model::manifest::Isolation;
 use aegis_model::port::{LiveBox, Runtime};
 use async_trait::async_trait;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::cgroup::{Cgroups, Entry};
-use super::channel::{Channel, Heard};
+use super::channel::Channel;
 use super::disk::Disks;
-use super::live::{Asked, ProcessBox, ask};
+use super::hearing::{failed, hear_out, wait_for};
+use super::live::{ProcessBox, ask};
 use super::root::{self, Root};
-use super::shared::{Held, Remark, Shared};
+use super::shared::{Held, Shared};
 use super::slot::{Ids, Slot, Slots};
 use super::spawn::Spawner;
 use super::tally::Tally;
-use super::watched::watched;
 use super::{Settings, attend, leftovers, plan};
 
 /// How long a box may take to be set up.
-const SETUP_TIME: Duration = Duration::from_secs(20);
+const SETUP_TIME: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 20 });
 
 /// How often is looked whether the last box is gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -155,6 +153,7 @@ impl Runtime for ProcessRuntime {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "nobody tells when the last box is gone")]
     async fn close(&self) {
         self.inner.slots.make_no_more();
         self.kill_all().await;
@@ -238,12 +237,12 @@ impl Inner {
             say(shared, &asked.message, &beside.iter().map(AsFd::as_fd).collect::<Vec<_>>()).await?;
         }
         let mut stage0 = self.spawner.spawn(guest).await.map_err(|error| no_room(&error))?;
-        let heard = tokio::time::timeout(SETUP_TIME, hear_out(shared, asked.as_ref())).await;
+        let heard = tokio::time::timeout(SETUP_TIME, hear_out(shared, &*self.settings.clock, asked.as_ref())).await;
         wait_for(&mut stage0, heard.as_ref().is_ok_and(Result::is_ok)).await;
         let too_slow = |_| failed("setting up", "it takes too long");
         heard.map_err(too_slow)??;
         let agent = match asked {
-            Some(asked) => Some(asked.started(shared).await?),
+            Some(asked) => Some(asked.started().await?),
             None => None,
         };
         shared.step(Event::Prepared)?;
@@ -280,55 +279,6 @@ async fn say(shared: &Shared, message: &ToGuest, beside: &[BorrowedFd<'_>]) -> R
     shared.channel.say(message, beside).await.map_err(|error| no_room(&error))
 }
 
-fn failed(step: &str, reason: &str) -> BoxError {
-    BoxError::SetupFailed { step: step.to_owned(), reason: reason.to_owned() }
-}
-
-/// Hears the guest out until the box stands, and its agent runs or could not be started.
-async fn hear_out(shared: &Shared, agent: Option<&Asked>) -> Result<(), BoxError> {
-    let mut stands = false;
-    while !(stands && agent.is_none_or(Asked::is_answered)) {
-        let message = match shared.channel.hear().await {
-            Heard::Message(message, _) => message,
-            Heard::Violation(problem) => return Err(failed("setting up", &problem)),
-            Heard::Closed => return Err(failed("setting up", "the guest ended without a word")),
-        };
-        match message {
-            ToHost::Entered { pid } => enter(shared, pid).map_err(|error| no_room(&error))?,
-            ToHost::Ready => stands = true,
-            ToHost::SetupFailed { step, errno } => {
-                return Err(failed(&step, &io::Error::from_raw_os_error(errno).to_string()));
-            }
-            other => {
-                if let Remark::Violation(problem) = shared.hear(&other) {
-                    return Err(failed("setting up", problem));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Takes the box's first process into hand. It is our child, so its number is not reused
-/// before we have waited for it.
-fn enter(shared: &Shared, pid: u32) -> io::Result<()> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-    shared.enter(watched(pidfd_open(pid, PidfdFlags::NONBLOCK)?)?);
-    Ok(())
-}
-
-/// Stage 0 ends when the box's first process is on its own. One that is stuck is killed.
-async fn wait_for(stage0: &mut Child, ended_well: bool) {
-    if !ended_well {
-        let _ = stage0.kill();
-    }
-    if matches!(stage0.try_wait(), Ok(Some(_))) {
-        return;
-    }
-    let pid = i32::try_from(stage0.id()).ok().and_then(Pid::from_raw);
-    let Some(Ok(pidfd)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK)) else { return };
-    if let Ok(pidfd) = watched(pidfd) {
-        let _ = pidfd.readable().await;
-    }
-    let _ = stage0.wait();
-}
+#[cfg(test)]
+#[path = "hostile_tests.rs"]
+mod hostile_tests;

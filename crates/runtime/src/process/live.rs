@@ -1,5 +1,6 @@
 //! The handle of a box.
 
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,16 +88,13 @@ impl Asked {
     }
 
     /// Waits until it is known whether it runs, and why not.
-    pub async fn started(mut self, shared: &Shared) -> Result<Running, BoxError> {
+    pub async fn started(mut self) -> Result<Running, BoxError> {
         let progress = self.progress.wait_for(|progress| *progress != Progress::Asked).await.map(|found| *found);
         match progress {
             Ok(Progress::Failed(failure)) => Err(plan::start_failed(&self.program, failure)),
             Ok(Progress::Ended(Ending { exit: Exit::BoxEnded(end), .. })) => Err(BoxError::Ended(end)),
             Ok(_) => Ok(self.running),
-            Err(_) => {
-                shared.forget(self.process);
-                Err(BoxError::Ended(BoxEnd::Crashed))
-            }
+            Err(_) => Err(BoxError::Ended(BoxEnd::Crashed)),
         }
     }
 }
@@ -107,11 +105,16 @@ impl ProcessBox {
         Self { shared, agent: Mutex::new(agent) }
     }
 
-    async fn say(&self, message: &ToGuest, beside: &[OwnedFd]) -> Result<(), BoxError> {
+    /// Asks the guest something, under that number.
+    async fn say(&self, number: u32, message: &ToGuest, beside: &[OwnedFd]) -> Result<(), BoxError> {
         let beside: Vec<BorrowedFd<'_>> = beside.iter().map(AsFd::as_fd).collect();
-        match self.shared.channel.say(message, &beside).await {
-            Ok(()) => Ok(()),
-            Err(_) => Err(BoxError::Ended(self.ended().await)),
+        let Err(error) = self.shared.channel.say(message, &beside).await else { return Ok(()) };
+        self.shared.take_back(number);
+        match error.kind() {
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected => {
+                Err(BoxError::Ended(self.ended().await))
+            }
+            _ => Err(BoxError::NoRoom(error.to_string())),
         }
     }
 
@@ -131,7 +134,7 @@ impl ProcessBox {
         let (ours, theirs) = pair().map_err(|error| BoxError::NoRoom(error.to_string()))?;
         let job = self.shared.number();
         let done = self.shared.expect_job(job);
-        self.say(&message(job), &[theirs]).await?;
+        self.say(job, &message(job), &[theirs]).await?;
         let (source, sink) = split(ours, &self.shared.counts);
         let moved = transfer(source, sink).await;
         match done.await {
@@ -192,9 +195,9 @@ impl LiveBox for ProcessBox {
         }
         let mut asked = ask(&self.shared, program)?;
         let beside = std::mem::take(&mut asked.beside);
-        self.say(&asked.message, &beside).await?;
+        self.say(asked.process, &asked.message, &beside).await?;
         drop(beside);
-        asked.started(&self.shared).await
+        asked.started().await
     }
 
     async fn file_put(&self, path: &str, bytes: Bytes, executable: bool) -> Result<(), BoxError> {
@@ -250,9 +253,13 @@ impl LiveBox for ProcessBox {
     async fn stop(&self, grace_ms: u64) -> BoxEnd {
         self.shared.intend(BoxEnd::Stopped);
         let _ = self.shared.cgroup.freeze(false);
-        let _ = self.shared.channel.say(&ToGuest::Shutdown { grace_ms }, &[]).await;
         let patience = Duration::from_millis(grace_ms) + STOP_MARGIN;
-        match tokio::time::timeout(patience, self.ended()).await {
+        // A guest that does not listen makes us wait with saying it, too.
+        let ending = async {
+            let _ = self.shared.channel.say(&ToGuest::Shutdown { grace_ms }, &[]).await;
+            self.ended().await
+        };
+        match tokio::time::timeout(patience, ending).await {
             Ok(end) => end,
             Err(_) => self.kill().await,
         }

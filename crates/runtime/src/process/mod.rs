@@ -14,6 +14,7 @@ mod cgroup;
 mod channel;
 mod create;
 mod disk;
+mod hearing;
 mod leftovers;
 mod live;
 mod plan;

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use aegis_door::{Ended, Failure, FileFailure, JobId, ProcessId, ToHost};
+use aegis_door::{Dialogue, Ended, Failure, FileFailure, JobId, ProcessId, ToHost, Violation};
 use aegis_model::boxes::{BoxEnd, BoxError, Ending, Exit};
 use aegis_model::life::box_cycle::{Event, State};
 use rustix::process::Signal;
@@ -30,15 +30,12 @@ pub enum Progress {
     Ended(Ending),
 }
 
-/// What a box said that is not for anybody who waits.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Remark {
-    /// Somebody was waiting, or nothing is to be done.
-    Heard,
-    /// It wants a stream to somewhere.
-    Opens,
-    /// It said what it cannot say now.
-    Violation(&'static str),
+/// What the guest was asked, and who waits for its answers.
+#[derive(Debug, Default)]
+struct Talk {
+    dialogue: Dialogue,
+    programs: HashMap<ProcessId, watch::Sender<Progress>>,
+    jobs: HashMap<JobId, oneshot::Sender<Option<FileFailure>>>,
 }
 
 /// What a box holds of the host while it lives.
@@ -67,8 +64,7 @@ pub struct Shared {
     held: Mutex<Option<Held>>,
     state: Mutex<State>,
     intent: Mutex<Option<BoxEnd>>,
-    programs: Mutex<HashMap<ProcessId, watch::Sender<Progress>>>,
-    jobs: Mutex<HashMap<JobId, oneshot::Sender<Option<FileFailure>>>>,
+    talk: Mutex<Talk>,
     numbers: AtomicU32,
     out_of_memory: AtomicU64,
 }
@@ -91,8 +87,7 @@ impl Shared {
             held: Mutex::new(Some(held)),
             state: Mutex::new(State::Cold),
             intent: Mutex::new(None),
-            programs: Mutex::default(),
-            jobs: Mutex::default(),
+            talk: Mutex::default(),
             numbers: AtomicU32::new(0),
             out_of_memory: AtomicU64::new(0),
         }
@@ -123,66 +118,66 @@ impl Shared {
     /// Expects a program to be started.
     pub fn expect_program(&self, process: ProcessId) -> watch::Receiver<Progress> {
         let (told, progress) = watch::channel(Progress::Asked);
-        lock(&self.programs).insert(process, told);
+        let mut talk = lock(&self.talk);
+        talk.dialogue.ask_program(process);
+        talk.programs.insert(process, told);
         progress
     }
 
     /// How many programs run or are being started.
     pub fn programs(&self) -> usize {
-        lock(&self.programs).len()
+        lock(&self.talk).dialogue.programs()
     }
 
     /// Expects a piece of work to be done.
     pub fn expect_job(&self, job: JobId) -> oneshot::Receiver<Option<FileFailure>> {
         let (told, done) = oneshot::channel();
-        lock(&self.jobs).insert(job, told);
+        let mut talk = lock(&self.talk);
+        talk.dialogue.ask_job(job);
+        talk.jobs.insert(job, told);
         done
     }
 
-    /// Nobody waits for that any more.
-    pub fn forget(&self, number: u32) {
-        lock(&self.programs).remove(&number);
-        lock(&self.jobs).remove(&number);
+    /// The guest could not be asked that.
+    pub fn take_back(&self, number: u32) {
+        let mut talk = lock(&self.talk);
+        talk.dialogue.take_back(number);
+        talk.programs.remove(&number);
+        talk.jobs.remove(&number);
     }
 
-    /// Takes in what the box says. What it cannot say now is a violation: numbers are given by
-    /// the host, and each is answered once.
-    pub fn hear(&self, message: &ToHost) -> Remark {
+    /// Takes in what the box says, and tells whoever waits for it.
+    ///
+    /// # Errors
+    /// When it cannot say that now.
+    pub fn hear(&self, message: &ToHost) -> Result<(), Violation> {
+        lock(&self.talk).dialogue.hear(message)?;
         match message {
-            ToHost::Started { process } => self.progress(*process, Progress::Started),
-            ToHost::StartFailed { process, failure } => self.progress(*process, Progress::Failed(*failure)),
+            ToHost::Started { process } => self.tell(*process, Progress::Started),
+            ToHost::StartFailed { process, failure } => self.tell(*process, Progress::Failed(*failure)),
             ToHost::Exited { process, ended, timed_out, cpu_us, memory_peak_bytes } => {
                 let exit = self.exit(*ended, *timed_out);
                 let ending = Ending { exit, cpu_us: *cpu_us, memory_peak_bytes: *memory_peak_bytes };
-                self.progress(*process, Progress::Ended(ending))
+                self.tell(*process, Progress::Ended(ending));
             }
-            ToHost::Done { job, failure } => match lock(&self.jobs).remove(job) {
-                Some(waiting) => {
-                    let _ = waiting.send(*failure);
-                    Remark::Heard
-                }
-                None => Remark::Violation("an answer to nothing"),
-            },
-            ToHost::Open { .. } => Remark::Opens,
-            ToHost::Entered { .. } | ToHost::Ready | ToHost::SetupFailed { .. } => Remark::Violation("set up twice"),
+            ToHost::Done { job, failure } => {
+                let waiting = lock(&self.talk).jobs.remove(job);
+                // Whoever asked may have gone.
+                let _ = waiting.map(|waiting| waiting.send(*failure));
+            }
+            ToHost::Entered { .. } | ToHost::Ready | ToHost::SetupFailed { .. } | ToHost::Open { .. } => {}
         }
+        Ok(())
     }
 
-    fn progress(&self, process: ProcessId, next: Progress) -> Remark {
-        let mut programs = lock(&self.programs);
-        let Some(program) = programs.get(&process) else { return Remark::Violation("a program nobody asked for") };
-        let fits = matches!(
-            (*program.borrow(), next),
-            (Progress::Asked, Progress::Started | Progress::Failed(_)) | (Progress::Started, Progress::Ended(_))
-        );
-        if !fits {
-            return Remark::Violation("a program in the wrong state");
+    fn tell(&self, process: ProcessId, progress: Progress) {
+        let mut talk = lock(&self.talk);
+        if let Some(program) = talk.programs.get(&process) {
+            program.send_replace(progress);
         }
-        program.send_replace(next);
-        if next != Progress::Started {
-            programs.remove(&process);
+        if progress != Progress::Started {
+            talk.programs.remove(&process);
         }
-        Remark::Heard
     }
 
     /// How a program ended. A kill that nobody ordered, when memory ran out since the last one,
@@ -249,9 +244,10 @@ impl Shared {
     /// It is gone: whoever waits learns of it.
     pub fn close(&self, end: BoxEnd) {
         let ending = Ending { exit: Exit::BoxEnded(end), cpu_us: 0, memory_peak_bytes: 0 };
-        for (_, program) in lock(&self.programs).drain() {
+        let mut talk = lock(&self.talk);
+        for (_, program) in talk.programs.drain() {
             program.send_replace(Progress::Ended(ending));
         }
-        lock(&self.jobs).clear();
+        talk.jobs.clear();
     }
 }

@@ -23,6 +23,14 @@ struct Request {
     answer: oneshot::Sender<io::Result<Child>>,
 }
 
+/// The program that is started in each box.
+struct Guest {
+    path: String,
+    arguments: Vec<String>,
+    /// What is there under that path, for as long as it is started.
+    _file: Option<File>,
+}
+
 /// The thread that starts guests.
 #[derive(Clone, Debug)]
 pub struct Spawner {
@@ -32,7 +40,18 @@ pub struct Spawner {
 impl Spawner {
     /// Starts the thread.
     pub fn start() -> io::Result<Self> {
-        let guest = guest()?;
+        let file = guest()?;
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Self::start_with(Guest { path, arguments: Vec::new(), _file: Some(file) })
+    }
+
+    /// Starts the thread for another program than the guest.
+    #[cfg(test)]
+    pub fn start_another(path: String, arguments: Vec<String>) -> io::Result<Self> {
+        Self::start_with(Guest { path, arguments, _file: None })
+    }
+
+    fn start_with(guest: Guest) -> io::Result<Self> {
         let (requests, taken) = sync_channel(WAITING_MAX);
         std::thread::Builder::new().name("box-spawner".to_owned()).spawn(move || serve(&guest, &taken))?;
         Ok(Self { requests: Arc::new(requests) })
@@ -47,10 +66,9 @@ impl Spawner {
     }
 }
 
-fn serve(guest: &File, requests: &Receiver<Request>) {
-    let path = format!("/proc/self/fd/{}", guest.as_raw_fd());
+fn serve(guest: &Guest, requests: &Receiver<Request>) {
     while let Ok(Request { control, answer }) = requests.recv() {
-        let started = start(&path, control);
+        let started = start(guest, control);
         // Whoever asked may be gone; the guest then ends by itself, its stream being closed.
         if let Err(Ok(mut child)) = answer.send(started) {
             let _ = child.wait();
@@ -59,9 +77,9 @@ fn serve(guest: &File, requests: &Receiver<Request>) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the spawner of boxes")]
-fn start(path: &str, control: OwnedFd) -> io::Result<Child> {
-    let mut command = Command::new(path);
-    command.env_clear().stdin(Stdio::from(control)).stdout(Stdio::null()).stderr(Stdio::null());
+fn start(guest: &Guest, control: OwnedFd) -> io::Result<Child> {
+    let mut command = Command::new(&guest.path);
+    command.args(&guest.arguments).env_clear().stdin(Stdio::from(control)).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn()
 }
 

@@ -1,0 +1,262 @@
+//! What a guest may say, and when. Numbers are given by the host, each is answered in its
+//! order and once; what says anything else is not the guest we know.
+//!
+//! ```text
+//!           Entered           Ready
+//!   silent ─────────► entered ──────► ready: Started · StartFailed · Exited · Done · Open
+//!      │                 │
+//!      └─── SetupFailed ─┴──► failed: nothing
+//!
+//!   a program:  asked ── Started ──► runs ── Exited ──► forgotten
+//!                 └──── StartFailed ──► forgotten
+//! ```
+//!
+//! Pure: what a message brings about is the caller's. What is remembered is what the host
+//! asked for, so nobody inside can make it grow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::message::{JobId, ProcessId, ToHost};
+
+/// Whoever asks for a way out again and again although there is none is not one of ours.
+pub const OPENS_MAX: u32 = 256;
+
+/// What a guest said that it cannot say now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// It speaks of being set up when it is, or was not about to be.
+    #[error("it was set up twice, or out of turn")]
+    SetUpOutOfTurn,
+    /// It speaks of anything else before it is set up.
+    #[error("it spoke before it was set up")]
+    NotSetUp,
+    /// It speaks of a program that nobody asked for, or that has ended.
+    #[error("it named a program nobody asked for")]
+    UnknownProgram,
+    /// What it says of a program cannot follow what it said before.
+    #[error("it named a program in the wrong state")]
+    ProgramOutOfTurn,
+    /// It answers what nobody asked, or answers twice.
+    #[error("it answered to nothing")]
+    AnswerToNothing,
+    /// It asks for ways out without end.
+    #[error("it asked more than {OPENS_MAX} times for a way out")]
+    TooManyOpens,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Silent,
+    Entered,
+    Ready,
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Program {
+    Asked,
+    Runs,
+}
+
+/// What was asked of a guest, and how far it has answered.
+#[derive(Clone, Debug, Default)]
+pub struct Dialogue {
+    stage: Stage,
+    programs: BTreeMap<ProcessId, Program>,
+    jobs: BTreeSet<JobId>,
+    opens: u32,
+}
+
+impl Dialogue {
+    /// The guest is asked to start a program.
+    pub fn ask_program(&mut self, process: ProcessId) {
+        self.programs.insert(process, Program::Asked);
+    }
+
+    /// The guest is asked to do a piece of work.
+    pub fn ask_job(&mut self, job: JobId) {
+        self.jobs.insert(job);
+    }
+
+    /// A question with this number did not reach the guest.
+    pub fn take_back(&mut self, number: u32) {
+        self.programs.remove(&number);
+        self.jobs.remove(&number);
+    }
+
+    /// How many answers are due: programs that have not ended, and work that is not done.
+    pub fn due(&self) -> usize {
+        self.programs.len().saturating_add(self.jobs.len())
+    }
+
+    /// How many programs run, or are being started.
+    pub fn programs(&self) -> usize {
+        self.programs.len()
+    }
+
+    /// The guest says something.
+    ///
+    /// # Errors
+    /// When it cannot say that now. Nothing has changed then.
+    pub fn hear(&mut self, message: &ToHost) -> Result<(), Violation> {
+        match message {
+            ToHost::Entered { .. } | ToHost::Ready | ToHost::SetupFailed { .. } => {
+                self.stage = self.next_stage(message).ok_or(Violation::SetUpOutOfTurn)?;
+                Ok(())
+            }
+            _ if self.stage != Stage::Ready => Err(Violation::NotSetUp),
+            ToHost::Started { process } => {
+                let program = self.program(*process, Program::Asked)?;
+                *program = Program::Runs;
+                Ok(())
+            }
+            ToHost::StartFailed { process, .. } => self.forget(*process, Program::Asked),
+            ToHost::Exited { process, .. } => self.forget(*process, Program::Runs),
+            ToHost::Done { job, .. } => self.jobs.remove(job).then_some(()).ok_or(Violation::AnswerToNothing),
+            ToHost::Open { .. } if self.opens < OPENS_MAX => {
+                self.opens = self.opens.saturating_add(1);
+                Ok(())
+            }
+            ToHost::Open { .. } => Err(Violation::TooManyOpens),
+        }
+    }
+
+    fn next_stage(&self, message: &ToHost) -> Option<Stage> {
+        match (self.stage, message) {
+            (Stage::Silent, ToHost::Entered { .. }) => Some(Stage::Entered),
+            (Stage::Entered, ToHost::Ready) => Some(Stage::Ready),
+            (Stage::Silent | Stage::Entered, ToHost::SetupFailed { .. }) => Some(Stage::Failed),
+            _ => None,
+        }
+    }
+
+    fn program(&mut self, process: ProcessId, expected: Program) -> Result<&mut Program, Violation> {
+        let program = self.programs.get_mut(&process).ok_or(Violation::UnknownProgram)?;
+        if *program == expected { Ok(program) } else { Err(Violation::ProgramOutOfTurn) }
+    }
+
+    fn forget(&mut self, process: ProcessId, expected: Program) -> Result<(), Violation> {
+        self.program(process, expected)?;
+        self.programs.remove(&process);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Ended, Failure, StreamKind};
+
+    const STARTED: ToHost = ToHost::Started { process: 7 };
+    const NOT_STARTED: ToHost = ToHost::StartFailed { process: 7, failure: Failure::NotFound };
+    const DONE: ToHost = ToHost::Done { job: 9, failure: None };
+    const OPEN: ToHost = ToHost::Open { kind: StreamKind::Api };
+    const ENTERED: ToHost = ToHost::Entered { pid: 2 };
+
+    fn exited() -> ToHost {
+        ToHost::Exited { process: 7, ended: Ended::Code(0), timed_out: false, cpu_us: 0, memory_peak_bytes: 0 }
+    }
+
+    fn setup_failed() -> ToHost {
+        ToHost::SetupFailed { step: "mounting".to_owned(), errno: 1 }
+    }
+
+    /// Says these, the host having asked for program 7 and job 9; what comes of the last one.
+    fn say(messages: &[ToHost]) -> Result<(), Violation> {
+        let mut dialogue = Dialogue::default();
+        dialogue.ask_program(7);
+        dialogue.ask_job(9);
+        let (last, before) = messages.split_last().expect("a message");
+        for message in before {
+            dialogue.hear(message).unwrap_or_else(|violation| panic!("{message:?}: {violation}"));
+        }
+        dialogue.hear(last)
+    }
+
+    #[track_caller]
+    fn accepted(after_setup: &[ToHost]) {
+        assert_eq!(say(&[&[ENTERED, ToHost::Ready], after_setup].concat()), Ok(()));
+    }
+
+    #[track_caller]
+    fn refused(after_setup: &[ToHost], violation: Violation) {
+        assert_eq!(say(&[&[ENTERED, ToHost::Ready], after_setup].concat()), Err(violation));
+    }
+
+    #[test]
+    fn what_was_asked_is_answered_in_its_order() {
+        accepted(&[STARTED, exited(), DONE]);
+        accepted(&[DONE, NOT_STARTED]);
+        accepted(&[STARTED, DONE, OPEN, exited()]);
+    }
+
+    #[test]
+    fn a_box_is_set_up_once_and_before_anything_else() {
+        assert_eq!(say(&[ToHost::Ready]), Err(Violation::SetUpOutOfTurn));
+        assert_eq!(say(&[ENTERED, ENTERED]), Err(Violation::SetUpOutOfTurn));
+        assert_eq!(say(&[setup_failed()]), Ok(()));
+        assert_eq!(say(&[ENTERED, setup_failed()]), Ok(()));
+        assert_eq!(say(&[setup_failed(), ENTERED]), Err(Violation::SetUpOutOfTurn));
+        assert_eq!(say(&[setup_failed(), setup_failed()]), Err(Violation::SetUpOutOfTurn));
+        for early in [STARTED, NOT_STARTED, exited(), DONE, OPEN] {
+            assert_eq!(say(std::slice::from_ref(&early)), Err(Violation::NotSetUp));
+            assert_eq!(say(&[ENTERED, early]), Err(Violation::NotSetUp));
+        }
+        for late in [ENTERED, ToHost::Ready, setup_failed()] {
+            refused(&[late], Violation::SetUpOutOfTurn);
+        }
+    }
+
+    #[test]
+    fn a_program_is_started_once_and_ends_once() {
+        refused(&[ToHost::Started { process: 8 }], Violation::UnknownProgram);
+        refused(&[STARTED, STARTED], Violation::ProgramOutOfTurn);
+        refused(&[STARTED, NOT_STARTED], Violation::ProgramOutOfTurn);
+        refused(&[exited()], Violation::ProgramOutOfTurn);
+        refused(&[STARTED, exited(), exited()], Violation::UnknownProgram);
+        refused(&[NOT_STARTED, STARTED], Violation::UnknownProgram);
+        refused(&[NOT_STARTED, NOT_STARTED], Violation::UnknownProgram);
+    }
+
+    #[test]
+    fn nobody_answers_what_was_not_asked() {
+        refused(&[ToHost::Done { job: 7, failure: None }], Violation::AnswerToNothing);
+        refused(&[DONE, DONE], Violation::AnswerToNothing);
+    }
+
+    #[test]
+    fn what_was_taken_back_cannot_be_answered() {
+        let mut dialogue = Dialogue::default();
+        dialogue.ask_program(7);
+        dialogue.ask_job(9);
+        dialogue.take_back(7);
+        dialogue.take_back(9);
+        assert_eq!(dialogue.due(), 0);
+        for message in [ENTERED, ToHost::Ready] {
+            assert_eq!(dialogue.hear(&message), Ok(()));
+        }
+        assert_eq!(dialogue.hear(&STARTED), Err(Violation::UnknownProgram));
+        assert_eq!(dialogue.hear(&DONE), Err(Violation::AnswerToNothing));
+    }
+
+    #[test]
+    fn ways_out_are_asked_for_so_often_and_no_more() {
+        let most = vec![OPEN; usize::try_from(OPENS_MAX).expect("a number")];
+        accepted(&most);
+        refused(&[most, vec![OPEN]].concat(), Violation::TooManyOpens);
+    }
+
+    #[test]
+    fn what_is_refused_changes_nothing() {
+        let mut dialogue = Dialogue::default();
+        dialogue.ask_program(7);
+        dialogue.ask_job(9);
+        assert!(dialogue.hear(&DONE).is_err());
+        assert_eq!((dialogue.due(), dialogue.programs()), (2, 1));
+        for message in [ENTERED, ToHost::Ready, DONE, STARTED, exited()] {
+            assert_eq!(dialogue.hear(&message), Ok(()));
+        }
+        assert_eq!((dialogue.due(), dialogue.programs()), (0, 0));
+    }
+}
