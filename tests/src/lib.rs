@@ -249,7 +249,17 @@ impl TestServer {
 }
 
 impl Drop for TestServer {
+    /// Asks it to stop, so that nothing of its boxes stays on the machine; at last without asking.
     fn drop(&mut self) {
+        for tick in 0..200 {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            if tick % 100 == 0 {
+                let _ = rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

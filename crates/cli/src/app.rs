@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{agent, audit, completions, doctor, endpoint, freeze, key, policy, tenant, thaw, up};
+use crate::commands::{
+    agent, audit, completions, doctor, endpoint, freeze, invoke, key, policy, run, session, tenant, thaw, up,
+};
 use crate::output::Format;
 
 /// Zero-trust runtime for AI agents.
@@ -22,6 +24,7 @@ Exit codes:
 Examples:
   aegis up
   aegis agent deploy .
+  aegis invoke triage --input '{\"issue\": 7}'
   aegis audit list --denials")]
 pub(crate) struct App {
     #[command(flatten)]
@@ -48,6 +51,11 @@ pub(crate) enum Verb {
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Agent(agent::Verb),
+    Invoke(invoke::Arguments),
+    #[command(subcommand)]
+    Run(run::Verb),
+    #[command(subcommand)]
+    Session(session::Verb),
     #[command(subcommand)]
     Endpoint(endpoint::Verb),
     #[command(subcommand)]

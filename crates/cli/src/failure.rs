@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use aegis_model::error::{ErrorBody, ErrorEnvelope};
-use aegis_model::{Code, Fault};
+use aegis_model::{Code, Fault, Outcome};
 use aegis_sdk::ClientError;
 
 use crate::output::{Style, clean};
@@ -60,6 +60,13 @@ impl Failure {
         Self::Local { fault: Fault::new(Code::Internal, message), suggestion: Some("check this machine".to_owned()) }
     }
 
+    /// A run did not succeed.
+    pub(crate) fn run(outcome: &Outcome) -> Self {
+        let code = Code::ALL.iter().find(|code| code.as_str() == outcome.code).copied().unwrap_or(Code::AgentFailed);
+        let fault = Fault::new(code, outcome.message.clone()).with("outcome", serde_json::json!(outcome));
+        Self::Local { fault, suggestion: None }
+    }
+
     /// A file that was named cannot be read.
     pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::usage(format!("cannot read `{}`: {error}", path.display()), "check the path and its permissions")
@@ -96,6 +103,10 @@ impl Failure {
             _ => Code::Internal,
         };
         let mut body = Fault::new(code, self.to_string()).envelope("").error;
+        if let Self::Local { fault, .. } = self {
+            body.message = fault.message().to_owned();
+            body.details = fault.details().clone();
+        }
         body.suggestion = match self {
             Self::Client(error) => error.suggestion().to_owned(),
             Self::Local { suggestion: Some(suggestion), .. } => suggestion.clone(),
@@ -127,6 +138,9 @@ impl Failure {
                 text.push_str(&format!("\n  {name}: {}", clean(value)));
             }
         }
+        if let Some(run) = body.details.get("outcome") {
+            text.push_str(&of_run(run, style));
+        }
         if !body.suggestion.is_empty() {
             text.push_str(&format!("\n  {} {}", style.faint("next:"), clean(&body.suggestion)));
         }
@@ -135,6 +149,16 @@ impl Failure {
         }
         Some(text)
     }
+}
+
+/// Which run it was, and the end of its log.
+fn of_run(outcome: &serde_json::Value, style: Style) -> String {
+    let log = outcome.pointer("/details/log").and_then(serde_json::Value::as_array);
+    let lines = log.into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let log: String = lines.map(|line| format!("\n    {}", clean(line))).collect();
+    let log = if log.is_empty() { log } else { format!("\n  {}{log}", style.faint("end of the agent's log:")) };
+    let id = outcome.get("run_id").and_then(serde_json::Value::as_str).unwrap_or_default();
+    format!("{log}\n  {} {}", style.faint("run:"), clean(id))
 }
 
 /// An error with its causes on one line.

@@ -45,7 +45,7 @@ pub fn run(arguments: Vec<OsString>, environment: Environment, mut terminal: Ter
         Err(error) => return terminal.show_usage(&error),
     };
     let mut context = Context::new(app.global, environment, terminal);
-    match commands::run(&mut context, app.verb) {
+    match commands::perform(&mut context, app.verb) {
         Ok(()) => 0,
         Err(failure) => {
             context.show_failure(&failure);

@@ -111,6 +111,15 @@ impl Freezes {
         self.require_thawed(&caller.tenant, FreezeTarget::Agent(agent.clone()))
     }
 
+    /// Refuses work of an agent that a freeze of whatever kind stops.
+    ///
+    /// # Errors
+    /// `Frozen`, naming what is frozen.
+    pub fn check_work(&self, caller: &Caller, agent: &AgentName) -> Result<(), Fault> {
+        self.check(caller, Operation::AgentInvoke)?;
+        self.check_agent(caller, agent)
+    }
+
     fn is_empty(&self) -> bool {
         self.frozen.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }

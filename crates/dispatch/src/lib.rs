@@ -6,7 +6,9 @@ mod ask;
 mod freeze;
 mod gate;
 mod policies;
+pub mod run;
 
 pub use freeze::Freezes;
 pub use gate::{Ask, Gate};
 pub use policies::Policies;
+pub use run::Runs;

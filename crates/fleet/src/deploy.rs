@@ -129,7 +129,7 @@ fn first_grant(act: &Act, name: &AgentName, version: u64) -> Grant {
     Grant { agent: name.clone(), version, state: GrantState::Pending, approved_by: None, approved_at: None }
 }
 
-fn object_fault(error: ObjectError) -> Fault {
+pub(crate) fn object_fault(error: ObjectError) -> Fault {
     let (code, message) = match &error {
         ObjectError::Full(_) => (Code::StorageFull, "the disk is full; nothing was changed"),
         ObjectError::Damaged { .. } => (Code::Tampered, "stored data was altered; refusing to use it"),

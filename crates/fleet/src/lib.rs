@@ -4,8 +4,10 @@
 
 mod agent;
 pub mod bundle;
+mod code;
 mod deploy;
 mod endpoint;
+pub mod session;
 mod tiers;
 mod version;
 
@@ -19,6 +21,7 @@ use aegis_model::{AgentName, Code, Fault, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use code::CodeDirectories;
 pub use deploy::Deployment;
 pub use tiers::Tiers;
 

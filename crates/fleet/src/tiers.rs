@@ -6,16 +6,19 @@ use aegis_model::boxes::BoxError;
 use aegis_model::manifest::Isolation;
 use aegis_model::port::Runtime;
 
+/// What makes boxes of a kind, or why nothing does.
+type Tier = Result<Arc<dyn Runtime>, BoxError>;
+
 /// A runtime for each kind of box, or why there is none.
 #[derive(Clone, Default)]
 pub struct Tiers {
-    tiers: Vec<(Isolation, Result<Arc<dyn Runtime>, BoxError>)>,
+    tiers: Vec<(Isolation, Tier)>,
 }
 
 impl Tiers {
     /// The same with one kind more.
     #[must_use]
-    pub fn with(mut self, isolation: Isolation, runtime: Result<Arc<dyn Runtime>, BoxError>) -> Self {
+    pub fn with(mut self, isolation: Isolation, runtime: Tier) -> Self {
         self.tiers.push((isolation, runtime));
         self
     }

@@ -1,8 +1,7 @@
 //! The edge: what is true of every answer, whatever it is about. Correlation id, host and
-//! origin, time limit, error envelope, one log line, one count.
+//! origin, error envelope, one log line, one count.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aegis_model::{Code, CorrelationId, Fault, Operation};
 use axum::extract::{MatchedPath, Request, State};
@@ -37,7 +36,7 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
         (Some(fault), _) => Refusal(fault).into_response(),
         (_, Err(fault)) => Refusal(fault.clone()).into_response(),
         (_, Ok(Some(_))) if request.method() == Method::OPTIONS => preflight(),
-        _ => timed(&app, request, next).await,
+        _ => next.run(request).await,
     };
     let refused = response.extensions_mut().remove::<Refused>();
     let operation = response.extensions_mut().remove::<Operation>();
@@ -68,15 +67,6 @@ fn correlation(app: &App, headers: &HeaderMap) -> (CorrelationId, Option<Fault>)
             let rule = "`X-Correlation-ID` must be 1 to 128 letters, digits or `-_.:/+=`";
             (made, Some(Fault::new(Code::Validation, rule).with("header", "X-Correlation-ID")))
         }
-    }
-}
-
-/// Answers when the request's time is over. An act that is under way goes on to its end.
-async fn timed(app: &Arc<App>, request: Request, next: Next) -> Response {
-    let limit = Duration::from_millis(app.limits.answer_timeout_ms);
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Refusal(Fault::new(Code::TimedOut, "the answer took too long")).into_response(),
     }
 }
 

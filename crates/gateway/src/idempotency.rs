@@ -92,7 +92,7 @@ fn replay(answer: StoredAnswer, request_digest: [u8; 32]) -> Result<Response, Fa
         return Err(Fault::new(Code::IdempotencySecret, "the first answer showed a secret and was not kept"));
     };
     let status = StatusCode::from_u16(status).map_err(Fault::internal)?;
-    let mut response = Reply { status, body: answer.body.into() }.into_response();
+    let mut response = Reply::json(status, answer.body.into()).into_response();
     response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     Ok(response)
 }

@@ -6,6 +6,7 @@
 
 mod call;
 mod edge;
+mod events;
 mod health;
 mod idempotency;
 mod metrics;
@@ -22,7 +23,7 @@ mod serve;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aegis_dispatch::{Freezes, Gate, Policies};
+use aegis_dispatch::{Freezes, Gate, Policies, Runs};
 use aegis_fleet::Fleet;
 use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
@@ -68,6 +69,8 @@ pub struct Rooms {
     pub policies: Arc<Policies>,
     /// Agents.
     pub fleet: Arc<Fleet>,
+    /// What they are given to do.
+    pub runs: Arc<Runs>,
     /// The ledger, for reading.
     pub ledger: LedgerReader,
     /// Stored answers.

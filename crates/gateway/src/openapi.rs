@@ -170,7 +170,15 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         if let Some(schema_of) = schema_of {
             answer["content"] = json!({"application/json": {"schema": schema_of(generator).to_value()}});
         }
+        if route.shape.events {
+            let said = json!({"type": "string", "description": "Server-sent events: `run`, then `event` and `gap`, then `outcome`."});
+            answer["content"]["text/event-stream"] = json!({"schema": said});
+        }
         responses.insert(status.to_string(), answer);
+    }
+    if let Some((status, schema_of)) = route.shape.instead {
+        let content = json!({"application/json": {"schema": schema_of(generator).to_value()}});
+        responses.insert(status.to_string(), json!({"description": "It goes on; ask later.", "content": content}));
     }
     let mut statuses: Vec<u16> = Code::ALL.iter().map(|code| code.status()).collect();
     statuses.sort_unstable();

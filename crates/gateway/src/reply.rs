@@ -12,8 +12,17 @@ use serde::Serialize;
 pub struct Reply {
     /// The HTTP status.
     pub status: StatusCode,
+    /// What it says.
+    pub body: ReplyBody,
+}
+
+/// What an answer says.
+#[derive(Debug)]
+pub enum ReplyBody {
     /// JSON, or nothing.
-    pub body: Bytes,
+    Json(Bytes),
+    /// Server-sent events, as they come.
+    Events(Body),
 }
 
 impl Reply {
@@ -27,24 +36,39 @@ impl Reply {
         Self::with_status(StatusCode::CREATED, view)
     }
 
+    /// 202 with a body.
+    pub fn accepted(view: &impl Serialize) -> Result<Self, Fault> {
+        Self::with_status(StatusCode::ACCEPTED, view)
+    }
+
     /// 204.
     pub fn empty() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: Bytes::new() }
+        Self::json(StatusCode::NO_CONTENT, Bytes::new())
+    }
+
+    /// JSON that is written already.
+    pub fn json(status: StatusCode, body: Bytes) -> Self {
+        Self { status, body: ReplyBody::Json(body) }
+    }
+
+    /// Events, as they come.
+    pub fn events(body: Body) -> Self {
+        Self { status: StatusCode::OK, body: ReplyBody::Events(body) }
     }
 
     fn with_status(status: StatusCode, view: &impl Serialize) -> Result<Self, Fault> {
-        let body = serde_json::to_vec(view).map_err(Fault::internal)?.into();
-        Ok(Self { status, body })
+        Ok(Self::json(status, serde_json::to_vec(view).map_err(Fault::internal)?.into()))
     }
 }
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        if self.body.is_empty() {
-            return self.status.into_response();
+        let typed = |kind| [(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
+        match self.body {
+            ReplyBody::Json(body) if body.is_empty() => self.status.into_response(),
+            ReplyBody::Json(body) => (self.status, typed("application/json"), Body::from(body)).into_response(),
+            ReplyBody::Events(body) => (self.status, typed("text/event-stream"), body).into_response(),
         }
-        let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        (self.status, json, Body::from(self.body)).into_response()
     }
 }
 

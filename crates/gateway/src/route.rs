@@ -33,6 +33,10 @@ pub struct Shape {
     pub request: Vec<(&'static str, SchemaOf)>,
     /// The successful answer's status and body.
     pub answer: Option<(u16, Option<SchemaOf>)>,
+    /// Another successful answer.
+    pub instead: Option<(u16, SchemaOf)>,
+    /// Whether it may answer with server-sent events.
+    pub events: bool,
 }
 
 /// An operation with its handler.
@@ -56,6 +60,21 @@ impl Route {
     #[must_use]
     pub fn answers<T: JsonSchema>(mut self, status: u16) -> Self {
         self.shape.answer = Some((status, Some(|generator| generator.subschema_for::<T>())));
+        self
+    }
+
+    /// It may answer `status` with a `T` instead.
+    #[must_use]
+    pub fn or_answers<T: JsonSchema>(mut self, status: u16) -> Self {
+        self.shape.instead = Some((status, |generator| generator.subschema_for::<T>()));
+        self
+    }
+
+    /// It answers with server-sent events where it has no other answer, or is asked to.
+    #[must_use]
+    pub fn streams(mut self) -> Self {
+        self.shape.answer = self.shape.answer.filter(|(status, _)| *status != 204).or(Some((200, None)));
+        self.shape.events = true;
         self
     }
 

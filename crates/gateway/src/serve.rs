@@ -41,13 +41,28 @@ pub async fn serve(
         Ok(allowance) => allowance,
         Err(allowance) => return too_fast(allowance),
     };
-    let mut response = match admitted(&app, operation, handler, parameters, (known, request)).await {
+    let answering = admitted(&app, operation, handler, parameters, (known, request));
+    let mut response = match in_time(&app, operation, answering).await {
         Ok(reply) => reply,
         Err(fault) => Refusal(fault).into_response(),
     };
     response.extensions_mut().insert(operation);
     put_allowance(response.headers_mut(), allowance);
     response
+}
+
+/// Answers when the request's time is over. An act that is under way goes on to its end.
+async fn in_time(
+    app: &App,
+    operation: Operation,
+    answering: impl Future<Output = Result<Response, Fault>>,
+) -> Result<Response, Fault> {
+    if operation.waits() {
+        return answering.await;
+    }
+    let limit = Duration::from_millis(app.limits.answer_timeout_ms);
+    let late = |_| Fault::new(Code::TimedOut, "the answer took too long");
+    tokio::time::timeout(limit, answering).await.map_err(late)?
 }
 
 /// Finds out who asks. An address that keeps failing is told to slow down; a valid key is not

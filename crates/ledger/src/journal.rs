@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use aegis_model::ledger::{Entry, EntryDecision};
 use aegis_model::port::{Store, StoreResult, TenantKeys, TenantSecrets};
 use aegis_model::record::{Batch, Change, Committed, EntryDraft, EventDraft, Expect, Kind, Put, RecordKey};
-use aegis_model::{Act, Caller, Code, Decision, Fault, Operation, TenantId, Timestamp};
+use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, TenantId, Timestamp};
 
 use crate::canonical::entry_bytes;
 use crate::sealer::Keyed;
@@ -102,6 +102,33 @@ pub struct Denial<'a> {
     pub request_digest: [u8; 32],
 }
 
+/// What became of work that an act began, for the ledger.
+#[derive(Clone, Debug)]
+pub struct Conclusion<'a> {
+    /// Whose work.
+    pub tenant: &'a TenantId,
+    /// Who asked for it.
+    pub principal: &'a str,
+    /// The request that asked for it.
+    pub correlation_id: &'a CorrelationId,
+    /// The act that began it.
+    pub operation: Operation,
+    /// What it was done to.
+    pub subject: String,
+    /// The event stream that tells of it.
+    pub stream: &'static str,
+    /// When it ended.
+    pub at: Timestamp,
+    /// By which decision it was begun.
+    pub decision: EntryDecision,
+    /// The kind of box it ran in.
+    pub isolation: Option<String>,
+    /// What became of it.
+    pub outcome: &'a [u8],
+    /// The changes of state.
+    pub changes: Vec<Change>,
+}
+
 /// The one way in which domain rooms change state.
 pub struct Journal {
     store: Arc<dyn Store>,
@@ -126,14 +153,36 @@ impl Journal {
     pub async fn commit(&self, act: &Act, deed: Deed) -> Result<Committed, Fault> {
         let mut changes = deed.changes;
         let told = told(act, &deed.subject, &deed.answer);
-        changes.push(event(act, &deed.subject, deed.stream)?);
         let own = &act.caller.tenant;
+        let event = Told {
+            tenant: own,
+            principal: &act.caller.principal.name(),
+            correlation_id: &act.caller.correlation_id,
+            subject: &deed.subject,
+            stream: deed.stream,
+            name: act.operation.as_str(),
+        };
+        changes.push(event.event()?);
         for tenant in std::iter::once(own).chain(deed.also.iter().filter(|also| *also != own)) {
             let keys = self.keys.of(tenant).await?;
             changes.push(enter(&entry_of_act(act, &deed.subject, tenant, &keys, &told))?);
         }
-        changes.extend(stored_answer(act, &deed.answer)?);
+        let expect = |replaces: Option<u64>| replaces.map_or(Expect::Absent, Expect::Version);
+        changes.extend(stored_answer(act, &deed.answer, expect)?);
         self.commit_one(Batch { at: act.at, changes }).await.map_err(Fault::from)
+    }
+
+    /// Commits what became of work together with its event and its ledger entry.
+    ///
+    /// # Errors
+    /// `Conflict` when a document is not as a change expects; nothing holds then.
+    pub async fn conclude(&self, conclusion: Conclusion<'_>) -> Result<Committed, Fault> {
+        let keys = self.keys.of(conclusion.tenant).await?;
+        let entry = enter(&entry_of_conclusion(&conclusion, &keys))?;
+        let Conclusion { tenant, principal, correlation_id, subject, stream, at, mut changes, .. } = conclusion;
+        let told = Told { tenant, principal, correlation_id, subject: &subject, stream, name: "concluded" };
+        changes.extend([told.event()?, entry]);
+        self.commit_one(Batch { at, changes }).await.map_err(Fault::from)
     }
 
     /// Records that something was refused.
@@ -227,27 +276,65 @@ fn entry_of_denial(denial: &Denial<'_>, keys: &TenantSecrets) -> Entry {
     }
 }
 
+fn entry_of_conclusion(conclusion: &Conclusion<'_>, keys: &TenantSecrets) -> Entry {
+    Entry {
+        action: conclusion.operation.as_str().to_owned(),
+        correlation_id: conclusion.correlation_id.clone(),
+        decision: Some(conclusion.decision.clone()),
+        isolation: conclusion.isolation.clone(),
+        kind: "outcome".to_owned(),
+        outcome_mac: Some(mac(&keys.mac_key, "outcome", conclusion.outcome)),
+        policy_hash: None,
+        principal: conclusion.principal.to_owned(),
+        request_mac: None,
+        subject: conclusion.subject.clone(),
+        tenant: conclusion.tenant.clone(),
+        time: conclusion.at,
+    }
+}
+
 fn enter(entry: &Entry) -> Result<Change, Fault> {
     let bytes = entry_bytes(entry).map_err(Fault::internal)?;
     Ok(Change::Enter(EntryDraft { tenant: entry.tenant.clone(), bytes }))
 }
 
-fn event(act: &Act, subject: &str, stream: &str) -> Result<Change, Fault> {
-    let body = serde_json::json!({
-        "subject": subject,
-        "principal": act.caller.principal.name(),
-        "correlation_id": act.caller.correlation_id.as_str(),
-    });
-    Ok(Change::Append(EventDraft {
-        tenant: act.caller.tenant.clone(),
-        stream: stream.to_owned(),
-        name: act.operation.as_str().to_owned(),
-        body: serde_json::to_vec(&body).map_err(Fault::internal)?.into(),
-    }))
+/// Something that is told to whoever listens to a stream.
+struct Told<'a> {
+    tenant: &'a TenantId,
+    principal: &'a str,
+    correlation_id: &'a CorrelationId,
+    subject: &'a str,
+    stream: &'a str,
+    name: &'a str,
+}
+
+impl Told<'_> {
+    fn event(&self) -> Result<Change, Fault> {
+        let body = serde_json::json!({
+            "subject": self.subject,
+            "principal": self.principal,
+            "correlation_id": self.correlation_id.as_str(),
+        });
+        Ok(Change::Append(EventDraft {
+            tenant: self.tenant.clone(),
+            stream: self.stream.to_owned(),
+            name: self.name.to_owned(),
+            body: serde_json::to_vec(&body).map_err(Fault::internal)?.into(),
+        }))
+    }
+}
+
+/// The change that keeps another answer than the one that was committed with the act, when the
+/// caller sent an idempotency key: what became of the work that the act began.
+///
+/// # Errors
+/// When the answer is not text, which is a defect.
+pub fn later_answer(act: &Act, answer: &Answer) -> Result<Option<Change>, Fault> {
+    stored_answer(act, answer, |_| Expect::Any)
 }
 
 /// The change that keeps the answer, when the caller sent an idempotency key.
-fn stored_answer(act: &Act, answer: &Answer) -> Result<Option<Change>, Fault> {
+fn stored_answer(act: &Act, answer: &Answer, expect: impl Fn(Option<u64>) -> Expect) -> Result<Option<Change>, Fault> {
     let Some(idempotency) = &act.idempotency else {
         return Ok(None);
     };
@@ -259,7 +346,7 @@ fn stored_answer(act: &Act, answer: &Answer) -> Result<Option<Change>, Fault> {
     let stored = StoredAnswer { request_digest: hex(&act.request_digest), status, body, expires_at };
     Ok(Some(Change::Put(Put {
         key: RecordKey::new(Kind::Answer, act.caller.tenant.clone(), idempotency.record_id.clone()),
-        expect: idempotency.replaces.map_or(Expect::Absent, Expect::Version),
+        expect: expect(idempotency.replaces),
         body: serde_json::to_vec(&stored).map_err(Fault::internal)?.into(),
         index: vec![("expires", expired_hour(expires_at).to_string())],
         terminal: false,

@@ -11,9 +11,10 @@ use crate::agent::{BundleInfo, GrantState};
 use crate::caller::Role;
 use crate::decision::{Decision, PolicyLayer};
 use crate::freeze::FreezeTarget;
-use crate::id::{AgentName, KeyId, TenantId};
+use crate::id::{AgentName, EndpointName, KeyId, RunId, SessionId, TenantId};
 use crate::ledger::Entry;
 use crate::manifest::Manifest;
+use crate::run::Mode;
 use crate::time::Timestamp;
 
 /// How many items a page has when nobody says.
@@ -422,4 +423,73 @@ pub struct ThawRequest {
 pub struct Health {
     /// `ok`, or `unavailable`.
     pub status: String,
+}
+
+/// Something for an agent to do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InvokeRequest {
+    /// What the agent is given; `null` when absent.
+    #[serde(default)]
+    pub input: Value,
+    /// The session it belongs to; one of its own, which ends with it, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
+    /// The endpoint to ask; `default` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<EndpointName>,
+    /// After how long it is ended; never later than the manifest says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub timeout_ms: Option<u64>,
+    /// How the caller waits.
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+/// A run that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunBegun {
+    /// The run.
+    pub run_id: RunId,
+    /// Its session.
+    pub session_id: SessionId,
+}
+
+/// Which runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunListQuery {
+    /// At most so many items; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the part before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Only those of this agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// Only those of this session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
+}
+
+/// Which sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionListQuery {
+    /// At most so many items; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the part before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Only those of this agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// Also those that have ended.
+    #[serde(default)]
+    pub all: bool,
 }

@@ -223,6 +223,18 @@ codes! {
     IsolationAbsent = "ERR_ISOLATION_ABSENT", Resource, 507, "run `aegis doctor`: it says what this machine lacks for such boxes";
     /// A box could not be set up, or broke.
     BoxFailed = "ERR_BOX_FAILED", Transient, 503, "try again; if it stays, run `aegis doctor` and look at the server's log";
+    /// The agent could not be started.
+    AgentStartFailed = "ERR_AGENT_START_FAILED", Agent, 424, "check `spec.runtime.command` and what the bundle holds";
+    /// The agent used more memory than it has.
+    AgentOutOfMemory = "ERR_AGENT_OUT_OF_MEMORY", Agent, 424, "raise `spec.resources.memory`, or let the agent use less";
+    /// What the agent answered is not an answer.
+    AgentAnswerInvalid = "ERR_AGENT_ANSWER_INVALID", Agent, 424, "write one JSON document of at most 1 MiB to stdout, and everything else to stderr";
+    /// Somebody stopped the run.
+    RunCancelled = "ERR_RUN_CANCELLED", Conflict, 409, "somebody cancelled the run; `aegis run retry` does it again";
+    /// The kill switch, or somebody who ended the session, stopped the run.
+    RunKilled = "ERR_RUN_KILLED", Frozen, 423, "somebody killed it; `aegis freeze` lists what is frozen";
+    /// The box or the server went away under the run.
+    RunCrashed = "ERR_RUN_CRASHED", Transient, 503, "`aegis run retry` does it again, in a new session";
     /// The agent failed.
     AgentFailed = "ERR_AGENT_FAILED", Agent, 424, "read what the agent itself says, and repair it";
     /// The request took too long.

@@ -208,10 +208,6 @@ generated_id!(
     DecisionId, "dec_"
 );
 generated_id!(
-    /// One conversation with one agent.
-    SessionId, "ses_"
-);
-generated_id!(
     /// One unit of work in a session.
     RunId, "run_"
 );
@@ -219,6 +215,60 @@ generated_id!(
     /// One journaled act in a run.
     StepId, "stp_"
 );
+
+/// Longest id of a session.
+pub const SESSION_ID_LENGTH_MAX: usize = 256;
+
+/// One conversation with one agent. Callers may choose it, so that they need not keep ours.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct SessionId(#[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$"))] String);
+
+impl SessionId {
+    /// Makes an id that sorts by `at`.
+    pub fn generate(at: Timestamp, random: [u8; 10]) -> Self {
+        Self(generated("ses_", at, random))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for SessionId {
+    type Error = IdError;
+    fn try_from(given: String) -> Result<Self, IdError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let problem = match given.as_bytes() {
+            [] => "is empty",
+            bytes if bytes.len() > SESSION_ID_LENGTH_MAX => "is longer than 256 characters",
+            [first, ..] if !first.is_ascii_alphanumeric() => "must begin with a letter or a digit",
+            bytes if !bytes.iter().copied().all(plain) => "may hold only letters, digits, `-` and `_`",
+            _ => return Ok(Self(given)),
+        };
+        Err(IdError { what: "session id", given, problem })
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = IdError;
+    fn from_str(given: &str) -> Result<Self, IdError> {
+        Self::try_from(given.to_owned())
+    }
+}
+
+impl From<SessionId> for String {
+    fn from(id: SessionId) -> String {
+        id.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// Longest correlation id that is taken over from a caller.
 pub const CORRELATION_LENGTH_MAX: usize = 128;
@@ -287,6 +337,16 @@ mod tests {
         let too_long = "a".repeat(64);
         for bad in ["", "-a", "A", "a_b", "a.b", "a/b", "ä", "a\n", "a\0", too_long.as_str()] {
             assert!(bad.parse::<AgentName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_id_can_be_chosen_and_is_safe_in_a_path() {
+        for good in ["a", "user-42_x", "0", &"a".repeat(256)] {
+            assert!(good.parse::<SessionId>().is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a/b", "a b", "..", "a.b", "ä", &"a".repeat(257)] {
+            assert!(bad.parse::<SessionId>().is_err(), "{bad:?}");
         }
     }
 

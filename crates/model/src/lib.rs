@@ -20,6 +20,7 @@ pub mod operation;
 pub mod outcome;
 pub mod port;
 pub mod record;
+pub mod run;
 pub mod tenant;
 pub mod time;
 
@@ -27,7 +28,7 @@ pub use act::Act;
 pub use caller::{Caller, Principal, Role};
 pub use decision::{Decision, ReasonClass};
 pub use error::{Category, Code, Fault};
-pub use id::{AgentName, CorrelationId, DecisionId, EndpointName, KeyId, TenantId};
+pub use id::{AgentName, CorrelationId, DecisionId, EndpointName, KeyId, RunId, SessionId, TenantId};
 pub use operation::Operation;
 pub use outcome::Outcome;
 pub use time::Timestamp;

@@ -164,6 +164,15 @@ operations! {
     EndpointView "endpoint_view" Get "/agents/{name}/endpoints/{endpoint}" Read Read Agent "Show an endpoint.";
     EndpointSet "endpoint_set" Put "/agents/{name}/endpoints/{endpoint}" Administer Change Agent "Point an endpoint to a version.";
     EndpointDelete "endpoint_delete" Delete "/agents/{name}/endpoints/{endpoint}" Administer Change Agent "Delete an endpoint.";
+    AgentInvoke "agent_invoke" Post "/agents/{name}/invocations" Operate Change Agent "Give an agent something to do.";
+    RunList "run_list" Get "/runs" Read Read Tenant "List the runs, newest first.";
+    RunView "run_view" Get "/runs/{run_id}" Read Read Tenant "Show a run with its input and its outcome.";
+    RunEvents "run_events" Get "/runs/{run_id}/events" Read Read Tenant "Follow what a run says, as server-sent events.";
+    RunCancel "run_cancel" Post "/runs/{run_id}/cancel" Operate Control Tenant "Stop a run.";
+    RunRetry "run_retry" Post "/runs/{run_id}/retry" Operate Change Tenant "Do again what a run did not succeed in; a new run.";
+    SessionList "session_list" Get "/sessions" Read Read Tenant "List the sessions.";
+    SessionView "session_view" Get "/sessions/{session_id}" Read Read Tenant "Show a session, and what its box uses.";
+    SessionEnd "session_end" Delete "/sessions/{session_id}" Operate Control Tenant "End a session: everything in its box is dead when this answers.";
     KeyList "key_list" Get "/keys" Administer Read Tenant "List the API keys, without their secrets.";
     KeyCreate "key_create" Post "/keys" Administer Change Tenant "Create an API key; its secret is shown once.";
     KeyRevoke "key_revoke" Delete "/keys/{key_id}" Administer Control Key "Revoke an API key at once.";
@@ -183,6 +192,11 @@ operations! {
 }
 
 impl Operation {
+    /// Whether its answer may take as long as a run does.
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::AgentInvoke | Self::RunEvents)
+    }
+
     /// The operation of that name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|operation| operation.as_str() == name)

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::id::{RunId, SessionId, StepId};
 use crate::time::Timestamp;
@@ -76,6 +76,9 @@ pub struct Outcome {
     pub message: String,
     /// What it produced.
     pub output: Value,
+    /// More about a failure, such as the end of the agent's log.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
     /// What it cost.
     pub cost_cents: u64,
     /// How long it took.

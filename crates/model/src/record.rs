@@ -43,6 +43,10 @@ kinds! {
     Grant "grant" ["agent", "state"];
     /// An endpoint of an agent.
     Endpoint "endpoint" ["agent"];
+    /// A session; final when it has ended.
+    Session "session" ["agent", "open"];
+    /// A run; final when it has ended.
+    Run "run" ["agent", "session", "open"];
     /// A freeze.
     Freeze "freeze" [];
     /// The stored answer to a request with an idempotency key.

@@ -129,6 +129,12 @@ pub struct BoxesConfig {
     pub alive_max: usize,
     /// How many of each size are prepared for before anybody asks.
     pub ready_per_size: usize,
+    /// Memory that all of them together may be given.
+    pub memory_max_mib: u64,
+    /// Processes and threads that all of them together may be given.
+    pub pids_max: u64,
+    /// How many runs may wait for room at a time.
+    pub waiting_max: usize,
 }
 
 /// Certificates.
@@ -221,7 +227,13 @@ impl Default for HttpConfig {
 
 impl Default for BoxesConfig {
     fn default() -> Self {
-        Self { alive_max: 1_000, ready_per_size: 4 }
+        Self {
+            alive_max: 1_000,
+            ready_per_size: 4,
+            memory_max_mib: crate::system::memory_mib(),
+            pids_max: 100_000,
+            waiting_max: 1_000,
+        }
     }
 }
 
@@ -297,7 +309,7 @@ impl Config {
             }
         }
         let http = &self.http;
-        let bounds: [(&'static str, u64, u64, u64); 10] = [
+        let bounds: [(&'static str, u64, u64, u64); 13] = [
             ("http.connections_max", http.connections_max as u64, 1, 1_000_000),
             ("http.header_timeout_ms", http.header_timeout_ms, 100, 600_000),
             ("http.body_timeout_ms", http.body_timeout_ms, 100, 3_600_000),
@@ -309,6 +321,9 @@ impl Config {
             // As many as there are users for them.
             ("boxes.alive_max", self.boxes.alive_max as u64, 1, 4_000),
             ("boxes.ready_per_size", self.boxes.ready_per_size as u64, 0, 64),
+            ("boxes.memory_max_mib", self.boxes.memory_max_mib, 16, 1 << 30),
+            ("boxes.pids_max", self.boxes.pids_max, 1, 1 << 22),
+            ("boxes.waiting_max", self.boxes.waiting_max as u64, 0, 100_000),
         ];
         match bounds.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
             Some((name, _, min, max)) => Err(ConfigError::OutOfBounds { name, min: *min, max: *max }),

@@ -55,6 +55,11 @@ impl DataDir {
         self.path.join("objects")
     }
 
+    /// Where the code of versions lies, unpacked.
+    pub fn code(&self) -> PathBuf {
+        self.path.join("code")
+    }
+
     /// Where what boxes are made of lies.
     pub fn boxes(&self) -> PathBuf {
         self.path.join("boxes")

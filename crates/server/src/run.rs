@@ -79,6 +79,7 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
         () = tokio::time::sleep(Duration::from_millis(config.drain_timeout_ms)) => tracing::warn!("stopped; requests were cut off"),
         () = stop_signals.next() => tracing::warn!("stopped at once"),
     }
+    house.runs.close().await;
     house.tiers.close().await;
     Ok(())
 }

@@ -42,7 +42,7 @@ async fn sweep(store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
 }
 
 /// Every tenant that can be used.
-async fn tenants(store: &dyn Store) -> Result<Vec<TenantId>, StoreError> {
+pub async fn tenants(store: &dyn Store) -> Result<Vec<TenantId>, StoreError> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let query = ListQuery {

@@ -6,6 +6,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use aegis_model::Timestamp;
 use aegis_model::port::{Clock, Entropy, EntropyError};
 
+/// The memory of the machine.
+pub fn memory_mib() -> u64 {
+    let about = rustix::system::sysinfo();
+    let unit = u64::from(about.mem_unit).max(1);
+    about.totalram.saturating_mul(unit) / (1024 * 1024)
+}
+
 /// The machine's clock, which holds still when it is set back.
 pub struct SystemClock {
     latest_ms: AtomicU64,

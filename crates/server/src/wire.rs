@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use aegis_adapters::objects::DiskObjects;
-use aegis_dispatch::{Freezes, Gate, Policies};
-use aegis_fleet::{Fleet, Tiers};
+use aegis_dispatch::run::Parts;
+use aegis_dispatch::{Freezes, Gate, Policies, Runs};
+use aegis_fleet::session::Sessions;
+use aegis_fleet::session::admission::{Admission, Room};
+use aegis_fleet::{CodeDirectories, Fleet, Tiers};
 use aegis_gateway::{App, Hosts, Metrics, Rooms};
 use aegis_identity::MasterKey;
 use aegis_ledger::Sealer;
@@ -31,6 +34,8 @@ pub struct House {
     pub clock: Arc<dyn Clock>,
     /// What makes boxes.
     pub tiers: Tiers,
+    /// What runs in them.
+    pub runs: Arc<Runs>,
     /// Whether this was the first start.
     pub first_start: bool,
 }
@@ -56,22 +61,33 @@ pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError>
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
     let policies = Arc::new(Policies::new(Arc::clone(&fleet), Arc::clone(&ports.entropy))?);
     let gate = wire_gate(&ports, &journal, &policies, &freezes);
+    let tiers = wire_tiers(config, data, &ports.clock).await;
+    let sessions = wire_sessions(config, data, &ports, &tiers)?;
+    let runs = Runs::new(Parts {
+        journal: Arc::clone(&journal),
+        fleet: Arc::clone(&fleet),
+        sessions,
+        freezes: Arc::clone(&freezes),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+    });
+    recover(&runs, &*ports.store).await?;
     let rooms = Rooms {
         tenancy,
         gate,
         freezes,
         policies,
         fleet,
+        runs: Arc::clone(&runs),
         ledger: LedgerReader::new(Arc::clone(&ports.store), keys),
         journal,
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),
     };
     let hosts = Hosts::new(&config.http.hosts, &config.http.origins);
-    let tiers = wire_tiers(config, data, &ports.clock).await;
     let metrics = Metrics::new(tiers.all().cloned().collect());
     let app = App::new(rooms, config.http.limits(), hosts, Arc::new(metrics));
-    Ok(House { app, store: ports.store, clock: ports.clock, tiers, first_start })
+    Ok(House { app, store: ports.store, clock: ports.clock, tiers, runs, first_start })
 }
 
 fn wire_ports(data: &DataDir) -> Result<Ports, StartError> {
@@ -107,6 +123,30 @@ async fn wire_tiers(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -> 
         Err(error) => tracing::warn!(%error, "`aegis doctor` tells how to mend it"),
     }
     Tiers::default().with(Isolation::Process, process)
+}
+
+fn wire_sessions(config: &Config, data: &DataDir, ports: &Ports, tiers: &Tiers) -> Result<Arc<Sessions>, StartError> {
+    let path = data.code();
+    let unusable = |cause| StartError::DataDir { path: path.clone(), cause };
+    let code = CodeDirectories::open(path.clone(), Arc::clone(&ports.objects)).map_err(unusable)?;
+    let whole = Room {
+        boxes: config.boxes.alive_max as u64,
+        memory_bytes: config.boxes.memory_max_mib.saturating_mul(1024 * 1024),
+        pids: config.boxes.pids_max,
+    };
+    let admission = Admission::new(whole, config.boxes.waiting_max);
+    Ok(Sessions::new(tiers.clone(), code, admission, Arc::clone(&ports.clock)))
+}
+
+/// What was open when the server went away is recorded as crashed before anything begins.
+async fn recover(runs: &Runs, store: &dyn Store) -> Result<(), StartError> {
+    for tenant in crate::sweep::tenants(store).await.map_err(aegis_model::Fault::from)? {
+        let crashed = runs.recover(&tenant).await?;
+        if crashed > 0 {
+            tracing::warn!(tenant = tenant.as_str(), crashed, "runs that were open when the server went away");
+        }
+    }
+    Ok(())
 }
 
 async fn wire_process(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Runtime>, BoxError> {

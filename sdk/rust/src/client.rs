@@ -92,6 +92,16 @@ impl Client {
         self.send(&request).await.map(drop)
     }
 
+    /// Calls an operation that answers with events.
+    pub(crate) async fn follow(&self, request: Request) -> Result<reqwest::Response, ClientError> {
+        self.transport.open(&request, self.correlation_id.as_ref(), self.idempotency_key.as_ref()).await
+    }
+
+    /// The way to the server.
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
     async fn send(&self, request: &Request) -> Result<bytes::Bytes, ClientError> {
         self.transport.send(request, self.correlation_id.as_ref(), self.idempotency_key.as_ref()).await
     }

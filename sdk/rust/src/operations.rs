@@ -3,18 +3,21 @@
 
 use aegis_model::agent::Endpoint;
 use aegis_model::api::{
-    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest, KeyCreate,
-    KeyCreated, LedgerItems, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest,
-    PolicyTestResult, ProofQuery, ProofView, TenantCreate, ThawRequest, VersionView,
+    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest,
+    InvokeRequest, KeyCreate, KeyCreated, LedgerItems, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList,
+    PolicyListQuery, PolicyTest, PolicyTestResult, ProofQuery, ProofView, RunBegun, RunListQuery, SessionListQuery,
+    TenantCreate, ThawRequest, VersionView,
 };
 use aegis_model::freeze::Freeze;
 use aegis_model::key::KeyInfo;
+use aegis_model::run::{Mode, Run, RunSummary, SessionView};
 use aegis_model::tenant::TenantInfo;
-use aegis_model::{AgentName, EndpointName, KeyId, Operation, TenantId};
+use aegis_model::{AgentName, EndpointName, KeyId, Operation, RunId, SessionId, TenantId};
 
 use crate::client::Client;
 use crate::deployment::Deployment;
 use crate::error::ClientError;
+use crate::events::{Events, Invoked};
 use crate::request::Request;
 
 /// What a call gives.
@@ -225,6 +228,91 @@ impl Client {
     /// See [`ClientError`].
     pub async fn ledger_consistency(&self, query: &ConsistencyQuery) -> Answer<ConsistencyView> {
         self.read(Request::of(Operation::LedgerConsistency).query(query)).await
+    }
+}
+
+/// Runs and sessions.
+impl Client {
+    /// Gives an agent something to do, and waits for its end, unless the request says `async`.
+    /// A request that says `stream` is better made by [`Client::agent_invoke_stream`].
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a run that did not succeed has its outcome in `details.outcome`.
+    pub async fn agent_invoke(&self, name: &AgentName, request: &InvokeRequest) -> Answer<Invoked> {
+        self.read(Request::of(Operation::AgentInvoke).at("name", name).json(request)).await
+    }
+
+    /// Gives an agent something to do, and listens to what it says.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn agent_invoke_stream(&self, name: &AgentName, request: &InvokeRequest) -> Answer<Events> {
+        let request = InvokeRequest { mode: Mode::Stream, ..request.clone() };
+        Events::open(self, Request::of(Operation::AgentInvoke).at("name", name).json(&request)).await
+    }
+
+    /// Lists the runs, newest first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn run_list(&self, query: &RunListQuery) -> Answer<Page<RunSummary>> {
+        self.read(Request::of(Operation::RunList).query(query)).await
+    }
+
+    /// Shows a run with its input and its outcome.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn run_view(&self, id: &RunId) -> Answer<Run> {
+        self.read(Request::of(Operation::RunView).at("run_id", id)).await
+    }
+
+    /// Follows what a run says, from after that event on; 0 for all of it.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn run_events(&self, id: &RunId, after: u64) -> Answer<Events> {
+        Events::open(self, Request::of(Operation::RunEvents).at("run_id", id).after(after)).await
+    }
+
+    /// Stops a run.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn run_cancel(&self, id: &RunId) -> Answer<Run> {
+        self.read(Request::of(Operation::RunCancel).at("run_id", id)).await
+    }
+
+    /// Does again what a run did not succeed in; a new run.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn run_retry(&self, id: &RunId) -> Answer<RunBegun> {
+        self.read(Request::of(Operation::RunRetry).at("run_id", id)).await
+    }
+
+    /// Lists the sessions.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn session_list(&self, query: &SessionListQuery) -> Answer<Page<SessionView>> {
+        self.read(Request::of(Operation::SessionList).query(query)).await
+    }
+
+    /// Shows a session, and what its box uses.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn session_view(&self, id: &SessionId) -> Answer<SessionView> {
+        self.read(Request::of(Operation::SessionView).at("session_id", id)).await
+    }
+
+    /// Ends a session: everything in its box is dead when this answers.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn session_end(&self, id: &SessionId) -> Answer<()> {
+        self.act(Request::of(Operation::SessionEnd).at("session_id", id)).await
     }
 }
 

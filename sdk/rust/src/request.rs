@@ -16,12 +16,19 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Option<(String, Bytes)>,
+    pub(crate) last_event: Option<u64>,
 }
 
 impl Request {
     /// A call without parameters.
     pub(crate) fn of(operation: Operation) -> Self {
-        Self { operation, path: format!("{PREFIX}{}", operation.path()), query: Vec::new(), body: None }
+        Self {
+            operation,
+            path: format!("{PREFIX}{}", operation.path()),
+            query: Vec::new(),
+            body: None,
+            last_event: None,
+        }
     }
 
     /// Fills a parameter of the path in. Names and numbers need no escaping: their types keep
@@ -37,6 +44,12 @@ impl Request {
             let pairs = fields.into_iter().filter_map(|(name, value)| text(value).map(|text| (name, text)));
             self.query.extend(pairs);
         }
+        self
+    }
+
+    /// Goes on after an event that was heard already.
+    pub(crate) fn after(mut self, event: u64) -> Self {
+        self.last_event = (event > 0).then_some(event);
         self
     }
 

@@ -20,6 +20,9 @@ use crate::retry::{self, Failure, Stage};
 const API_KEY: &str = "x-api-key";
 const CORRELATION_ID: &str = "x-correlation-id";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const LAST_EVENT_ID: &str = "last-event-id";
+/// How long an answer may take that comes when a run has ended: as long as a run may, and a bit.
+const PATIENCE: Duration = Duration::from_secs(25 * 60 * 60);
 /// Largest answer that is read: a full page of ledger entries stays well below.
 const ANSWER_SIZE_MAX_BYTES: usize = 128 * 1024 * 1024;
 
@@ -94,13 +97,45 @@ impl Transport {
         headers
     }
 
-    /// Sends a request once.
-    async fn attempt(&self, request: &Request, headers: HeaderMap) -> Result<Bytes, Failure> {
+    /// Sends a request once, and gives the answer as it comes.
+    pub(crate) async fn open(
+        &self,
+        request: &Request,
+        correlation_id: Option<&HeaderValue>,
+        idempotency_key: Option<&HeaderValue>,
+    ) -> Result<Response, ClientError> {
+        let idempotency_key = chosen(idempotency_key, "idem_")?;
+        let headers = self.headers(request, &chosen(correlation_id, "cor_")?, &idempotency_key);
+        let mut answer = self.call(request, headers).await.map_err(|failure| failure.error)?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let bytes = self.body(&mut answer).await.map_err(|failure| failure.error)?;
+        Err(self.refusal(&answer, &bytes))
+    }
+
+    async fn call(&self, request: &Request, headers: HeaderMap) -> Result<Response, Failure> {
         let mut call = self.http.request(method(request.operation.method()), self.target(request)).headers(headers);
+        if request.operation.waits() {
+            call = call.timeout(PATIENCE);
+        }
+        if let Some(event) = request.last_event {
+            call = call.header(LAST_EVENT_ID, event);
+        }
         if let Some((content_type, bytes)) = &request.body {
             call = call.header(CONTENT_TYPE, content_type).body(bytes.clone());
         }
-        let mut answer = call.send().await.map_err(|error| self.broken(&error))?;
+        call.send().await.map_err(|error| self.broken(&error))
+    }
+
+    /// The next piece of an answer that comes in pieces.
+    pub(crate) async fn piece(&self, answer: &mut Response) -> Result<Option<Bytes>, ClientError> {
+        answer.chunk().await.map_err(|error| self.broken(&error).error)
+    }
+
+    /// Sends a request once.
+    async fn attempt(&self, request: &Request, headers: HeaderMap) -> Result<Bytes, Failure> {
+        let mut answer = self.call(request, headers).await?;
         let bytes = self.body(&mut answer).await?;
         if answer.status().is_success() {
             return Ok(bytes);

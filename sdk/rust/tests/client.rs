@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
-    ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, KeyCreate, PageQuery, PolicyAsk, PolicyTest,
-    ProofQuery, TenantCreate, ThawRequest,
+    ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, InvokeRequest, KeyCreate, PageQuery, PolicyAsk,
+    PolicyTest, ProofQuery, RunListQuery, SessionListQuery, TenantCreate, ThawRequest,
 };
 use aegis_model::freeze::FreezeTarget;
-use aegis_model::{Code, Fault, KeyId, Operation, Timestamp};
+use aegis_model::{Code, Fault, KeyId, Operation, RunId, Timestamp};
 use aegis_sdk::{Client, ClientError, ClientOptions, Deployment};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -143,6 +143,16 @@ async fn call_all(client: &Client) {
     let _ = client.endpoint_view(&name, &endpoint).await;
     let _ = client.endpoint_set(&name, &endpoint, &EndpointSet { version: 3 }).await;
     let _ = client.endpoint_delete(&name, &endpoint).await;
+    let (run, session) = (RunId::generate(Timestamp::from_millis(1), [7; 10]), "ada".parse().expect("id"));
+    let _ = client.agent_invoke(&name, &InvokeRequest::default()).await;
+    let _ = client.run_list(&RunListQuery::default()).await;
+    let _ = client.run_view(&run).await;
+    let _ = client.run_events(&run, 0).await;
+    let _ = client.run_cancel(&run).await;
+    let _ = client.run_retry(&run).await;
+    let _ = client.session_list(&SessionListQuery::default()).await;
+    let _ = client.session_view(&session).await;
+    let _ = client.session_end(&session).await;
     let _ = client.key_list(&page).await;
     let _ = client.key_create(&KeyCreate { role: None, tenant: None, label: String::new(), expires_in_ms: None }).await;
     let _ = client.key_revoke(&key_id()).await;
@@ -168,6 +178,8 @@ async fn every_operation_goes_where_the_table_says() {
     let filled = |operation: &Operation| {
         let path = operation.path().replace("{name}", "triage").replace("{version}", "3").replace("{endpoint}", "prod");
         let path = path.replace("{key_id}", key_id().as_str()).replace("{tenant}", "acme");
+        let run = RunId::generate(Timestamp::from_millis(1), [7; 10]);
+        let path = path.replace("{run_id}", run.as_str()).replace("{session_id}", "ada");
         format!("{} /api/v1{path}", operation.method().as_str())
     };
     let expected: BTreeSet<String> = Operation::ALL.iter().map(filled).collect();

@@ -8,11 +8,18 @@ use serde_json::Value;
 /// Operations that are asked in no row below. May only shrink.
 const UNCOVERED: [&str; 0] = [];
 
+/// What there is to aim at.
+struct Ids {
+    key: String,
+    run: String,
+}
+
 /// A path of the operation with parameters that exist in the admin's tenant.
-fn path(operation: Operation, key_id: &str) -> String {
+fn path(operation: Operation, ids: &Ids) -> String {
     let path = format!("/api/v1{}", operation.path());
     let path = path.replace("{name}", "victim").replace("{version}", "1").replace("{endpoint}", "default");
-    path.replace("{key_id}", key_id).replace("{tenant}", "acme")
+    let path = path.replace("{key_id}", &ids.key).replace("{tenant}", "acme");
+    path.replace("{run_id}", &ids.run).replace("{session_id}", "victim")
 }
 
 /// A body the operation would take.
@@ -40,20 +47,24 @@ fn query(operation: Operation) -> &'static str {
     }
 }
 
-fn ask(server: &TestServer, operation: Operation, key: Option<&str>, key_id: &str) -> Answer {
-    let target = format!("{}{}", path(operation, key_id), query(operation));
+fn ask(server: &TestServer, operation: Operation, key: Option<&str>, ids: &Ids) -> Answer {
+    let target = format!("{}{}", path(operation, ids), query(operation));
     let headers: Vec<(&str, &str)> = key.map(|key| ("x-api-key", key)).into_iter().collect();
     server.call(operation.method().as_str(), &target, &headers, body(operation))
 }
 
 /// A server with an agent, a key and a second tenant to aim at.
-fn world() -> (TestServer, String) {
+fn world() -> (TestServer, Ids) {
     // Every row below fails on purpose: the address must not be shut out for it.
     let server = TestServer::start_with("[http]\nfailure_rate_per_second = 100000\n");
     assert_eq!(server.deploy(&server.admin, "victim").status, 201);
     let made = server.admin("POST", "/api/v1/keys", r#"{"label":"victim"}"#);
-    let key_id = made.json()["key_id"].as_str().unwrap().to_owned();
-    (server, key_id)
+    let key = made.json()["key_id"].as_str().unwrap().to_owned();
+    let late = r#"{"session_id":"victim","timeout_ms":1}"#;
+    let late = server.admin("POST", "/api/v1/agents/victim/invocations", late);
+    assert_eq!(late.code(), "ERR_TIMED_OUT", "{}", late.text);
+    let run = late.json()["error"]["details"]["outcome"]["run_id"].as_str().unwrap().to_owned();
+    (server, Ids { key, run })
 }
 
 #[test]
@@ -74,7 +85,7 @@ fn every_operation_of_the_document_has_its_rows() {
 
 #[test]
 fn nobody_unknown_gets_through() {
-    let (server, key_id) = world();
+    let (server, ids) = world();
     let revoked = server.admin("POST", "/api/v1/keys", r#"{"role":"admin"}"#).json();
     let id = revoked["key_id"].as_str().unwrap();
     assert_eq!(server.admin("DELETE", &format!("/api/v1/keys/{id}"), "").status, 204);
@@ -83,9 +94,9 @@ fn nobody_unknown_gets_through() {
     let last = damaged.pop().unwrap();
     damaged.push(if last == 'a' { 'b' } else { 'a' });
     for operation in Operation::ALL {
-        assert_eq!(ask(&server, *operation, None, &key_id).code(), "ERR_UNAUTHENTICATED", "{operation:?}");
+        assert_eq!(ask(&server, *operation, None, &ids).code(), "ERR_UNAUTHENTICATED", "{operation:?}");
         for bad in [revoked["api_key"].as_str().unwrap(), short["api_key"].as_str().unwrap(), &damaged, "x", ""] {
-            let answer = ask(&server, *operation, Some(bad), &key_id);
+            let answer = ask(&server, *operation, Some(bad), &ids);
             assert_eq!((answer.status, answer.code().as_str()), (401, "ERR_CREDENTIAL_INVALID"), "{operation:?}");
         }
     }
@@ -93,14 +104,14 @@ fn nobody_unknown_gets_through() {
 
 #[test]
 fn a_role_that_is_too_weak_is_refused_and_recorded() {
-    let (server, key_id) = world();
+    let (server, ids) = world();
     let roles = [("viewer", ActionGroup::Read), ("operator", ActionGroup::Operate), ("admin", ActionGroup::Administer)];
     let mut refused = Vec::new();
     for (role, strongest) in roles {
         let key = server.key(role);
         for operation in Operation::ALL {
             if operation.group() > strongest {
-                let answer = ask(&server, *operation, Some(&key), &key_id);
+                let answer = ask(&server, *operation, Some(&key), &ids);
                 assert_eq!((answer.status, answer.code().as_str()), (403, "ERR_DENIED"), "{role} {operation:?}");
                 assert_eq!(answer.json()["error"]["details"]["reasons"].is_array(), role != "viewer");
                 refused.push(operation.as_str());
@@ -115,11 +126,11 @@ fn a_role_that_is_too_weak_is_refused_and_recorded() {
 
 #[test]
 fn a_role_that_is_strong_enough_passes() {
-    let (server, key_id) = world();
+    let (server, ids) = world();
     for (role, strongest) in [("viewer", ActionGroup::Read), ("operator", ActionGroup::Operate)] {
         let key = server.key(role);
         for operation in Operation::ALL.iter().filter(|operation| operation.group() <= strongest) {
-            let answer = ask(&server, *operation, Some(&key), &key_id);
+            let answer = ask(&server, *operation, Some(&key), &ids);
             assert!((200..300).contains(&answer.status), "{role} {operation:?} {}", answer.text);
         }
     }
@@ -127,10 +138,10 @@ fn a_role_that_is_strong_enough_passes() {
 
 #[test]
 fn another_tenants_things_do_not_exist() {
-    let (server, key_id) = world();
+    let (server, ids) = world();
     let stranger = server.tenant("acme");
     for operation in Operation::ALL.iter().filter(|operation| operation.resource() != ResourceKind::Tenant) {
-        let answer = ask(&server, *operation, Some(&stranger), &key_id);
+        let answer = ask(&server, *operation, Some(&stranger), &ids);
         assert_eq!((answer.status, answer.code().as_str()), (404, "ERR_NOT_FOUND"), "{operation:?}");
     }
     for list in ["/agents", "/freeze"] {
@@ -141,7 +152,7 @@ fn another_tenants_things_do_not_exist() {
     assert!(keys["items"].as_array().unwrap().iter().all(|key| key["tenant"] == "acme"));
     let ledger = server.with_key(&stranger, "GET", "/api/v1/ledger/entries", "").json();
     assert!(ledger["items"].as_array().unwrap().iter().all(|item| item["entry"]["tenant"] == "acme"));
-    for target in ["agent/victim".to_owned(), format!("key/{key_id}"), "tenant/default".to_owned()] {
+    for target in ["agent/victim".to_owned(), format!("key/{}", ids.key), "tenant/default".to_owned()] {
         let body = format!(r#"{{"target":"{target}"}}"#);
         assert_eq!(server.with_key(&stranger, "POST", "/api/v1/freeze", &body).status, 404, "{target}");
     }

@@ -16,4 +16,5 @@ mod lifecycle;
 mod limits;
 mod operations;
 mod policies;
+mod runs;
 mod tamper;

@@ -6,10 +6,13 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod endpoint;
 pub(crate) mod freeze;
+pub(crate) mod invoke;
 pub(crate) mod key;
 mod listing;
 pub(crate) mod policy;
 mod role;
+pub(crate) mod run;
+pub(crate) mod session;
 pub(crate) mod tenant;
 pub(crate) mod thaw;
 pub(crate) mod up;
@@ -18,11 +21,14 @@ use crate::app::Verb;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// Runs a verb.
-pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
+/// Carries a verb out.
+pub(crate) fn perform(context: &mut Context, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Up(arguments) => up::run(context, &arguments),
         Verb::Doctor(arguments) => doctor::run(context, &arguments),
+        Verb::Invoke(arguments) => invoke::run(context, &arguments),
+        Verb::Run(verb) => run::run(context, verb),
+        Verb::Session(verb) => session::run(context, verb),
         Verb::Agent(verb) => agent::run(context, verb),
         Verb::Endpoint(verb) => endpoint::run(context, verb),
         Verb::Key(verb) => key::run(context, verb),

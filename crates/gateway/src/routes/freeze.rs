@@ -25,7 +25,7 @@ async fn list(call: Call) -> Result<Reply, Fault> {
 async fn freeze(call: Call) -> Result<Reply, Fault> {
     let wish: FreezeRequest = call.json()?;
     target_exists(&call, &wish.target).await?;
-    Reply::ok(&call.rooms().freezes.freeze(&call.act, wish).await?)
+    Reply::ok(&call.rooms().runs.freeze(&call.act, wish).await?)
 }
 
 /// A kill switch that hits nothing because of a typing mistake would be worse than none.

@@ -3,9 +3,12 @@
 mod agent;
 mod endpoint;
 mod freeze;
+mod invocation;
 mod key;
 mod ledger;
 mod policy;
+mod run;
+mod session;
 mod tenant;
 mod version;
 
@@ -17,6 +20,9 @@ pub fn all() -> Vec<Route> {
         agent::routes(),
         version::routes(),
         endpoint::routes(),
+        invocation::routes(),
+        run::routes(),
+        session::routes(),
         key::routes(),
         tenant::routes(),
         policy::routes(),

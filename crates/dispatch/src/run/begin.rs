@@ -1,0 +1,176 @@
+//! Beginning a run: which version, which session, then the record, and only then the work.
+
+use std::sync::Arc;
+
+use aegis_fleet::session::{LiveSession, Seat, SessionPlan, SessionWish};
+use aegis_ledger::journal::{Answer, Deed};
+use aegis_model::api::{InvokeRequest, RunBegun, VersionView};
+use aegis_model::ledger::EntryDecision;
+use aegis_model::life::{run, session};
+use aegis_model::record::Expect;
+use aegis_model::run::{Mode, RUN_TIMEOUT_MAX_MS, Run, Session};
+use aegis_model::{Act, AgentName, Code, EndpointName, Fault, RunId, SessionId, TenantId};
+
+use super::Runs;
+use super::live::LiveRun;
+use super::records::{put_run, put_session, read, session_key};
+
+/// Everything that is known of a run before it is recorded.
+pub(super) struct Wish {
+    /// Whose work it is.
+    pub agent: AgentName,
+    /// By which version; the one that the endpoint points to when absent.
+    pub version: Option<u64>,
+    /// What was asked.
+    pub request: InvokeRequest,
+    /// The run that this one repeats.
+    pub retry_of: Option<RunId>,
+}
+
+impl Runs {
+    /// Begins a run. When this answers, it is recorded, and the work goes on whether anybody
+    /// waits for it or not.
+    ///
+    /// # Errors
+    /// When there is no such agent, session or box; nothing is recorded of a run then.
+    pub async fn invoke(
+        self: &Arc<Self>,
+        act: &Act,
+        agent: &AgentName,
+        request: InvokeRequest,
+    ) -> Result<Arc<LiveRun>, Fault> {
+        self.begin(act, Wish { agent: agent.clone(), version: None, request, retry_of: None }).await
+    }
+
+    pub(super) async fn begin(self: &Arc<Self>, act: &Act, wish: Wish) -> Result<Arc<LiveRun>, Fault> {
+        if self.is_stopping() {
+            return Err(Fault::new(Code::Draining, "the server is stopping"));
+        }
+        if wish.request.timeout_ms.is_some_and(|limit| !(1..=RUN_TIMEOUT_MAX_MS).contains(&limit)) {
+            let rule = format!("`timeout_ms` must be from 1 to {RUN_TIMEOUT_MAX_MS}");
+            return Err(Fault::new(Code::Validation, rule).at("/timeout_ms"));
+        }
+        let (seat, isolation) = self.seat(act, &wish).await?;
+        let run = self.new_run(act, wish, &seat.session)?;
+        self.record(act, &run, &seat, isolation).await?;
+        let live = self.enlist(act.caller.tenant.clone(), run);
+        // What was frozen before it was enlisted is seen here, what is frozen later finds it there.
+        if self.freezes.check_work(&act.caller, &seat.session.wish.agent).is_err() {
+            live.stop(run::Event::Kill);
+        }
+        if seat.first && seat.session.wish.kept {
+            tokio::spawn(Arc::clone(self).see_off(act.caller.correlation_id.clone(), Arc::clone(&seat.session)));
+        }
+        tokio::spawn(Arc::clone(self).drive(act.clone(), Arc::clone(&live), seat));
+        Ok(live)
+    }
+
+    /// A place in the session that is asked for, or in a new one; and the kind of its box.
+    async fn seat(self: &Arc<Self>, act: &Act, wish: &Wish) -> Result<(Seat, &'static str), Fault> {
+        let tenant = &act.caller.tenant;
+        let endpoint = wish.request.endpoint.clone().unwrap_or_else(EndpointName::default_name);
+        if let Some(id) = &wish.request.session_id
+            && let Some(seat) = self.sessions.join(tenant, id, &wish.agent)?
+        {
+            let isolation = self.sessions.isolation(&seat.session.wish.plan);
+            return Ok((seat, isolation));
+        }
+        let number = match wish.version {
+            Some(number) => number,
+            None => self.fleet.endpoint_view(tenant, &wish.agent, &endpoint).await?.version,
+        };
+        let version = self.fleet.version_view(tenant, &wish.agent, number).await?;
+        let plan = self.sessions.plan(&version).await?;
+        let isolation = self.sessions.isolation(&plan);
+        let (id, kept) = match &wish.request.session_id {
+            Some(id) => (self.unused(tenant, id).await?, true),
+            None => (SessionId::generate(act.at, self.random()?), false),
+        };
+        let seat = self.sessions.begin(session_wish(tenant, id, &version, (kept, plan)));
+        if seat.session.wish.agent != wish.agent {
+            let rule = "the session was just begun for another agent";
+            return Err(Fault::new(Code::StateInvalid, rule).at("/session_id"));
+        }
+        Ok((seat, isolation))
+    }
+
+    /// The id, if no session that has ended had it.
+    async fn unused(&self, tenant: &TenantId, id: &SessionId) -> Result<SessionId, Fault> {
+        let Some(record) = self.store().get(&session_key(tenant, id)).await? else { return Ok(id.clone()) };
+        let session: Session = read(&record)?;
+        let why = match session.state {
+            session::State::Ended(reason) => reason.as_str(),
+            _ => "just now",
+        };
+        let rule = format!("session `{id}` has ended ({why}); choose another id, or none");
+        Err(Fault::new(Code::StateInvalid, rule).at("/session_id").with("reason", why))
+    }
+
+    fn new_run(&self, act: &Act, wish: Wish, session: &LiveSession) -> Result<Run, Fault> {
+        let at_most = session.wish.plan.timeout_ms;
+        Ok(Run {
+            id: RunId::generate(act.at, self.random()?),
+            agent: wish.agent,
+            version: session.wish.version,
+            session_id: session.wish.id.clone(),
+            state: run::State::Queued,
+            mode: wish.request.mode,
+            input: wish.request.input,
+            timeout_ms: wish.request.timeout_ms.map_or(at_most, |limit| limit.min(at_most)),
+            retry_of: wish.retry_of,
+            started_by: act.caller.principal.name(),
+            correlation_id: act.caller.correlation_id.clone(),
+            decision: EntryDecision { allowed: true, id: act.decision.id.to_string(), reason: act.decision.class },
+            created_at: act.at,
+            outcome: None,
+        })
+    }
+
+    /// Commits that the run begins, before anything of it happens.
+    async fn record(&self, act: &Act, run: &Run, seat: &Seat, isolation: &str) -> Result<(), Fault> {
+        let tenant = &act.caller.tenant;
+        let mut changes = vec![put_run(tenant, run, Expect::Absent)?];
+        if seat.first {
+            let session = Session {
+                id: run.session_id.clone(),
+                agent: run.agent.clone(),
+                version: run.version,
+                state: session::State::Starting,
+                kept: seat.session.wish.kept,
+                isolation: isolation.to_owned(),
+                started_by: run.started_by.clone(),
+                created_at: act.at,
+                ended_at: None,
+            };
+            changes.push(put_session(tenant, &session, Expect::Absent)?);
+        }
+        // A repeated request is told where to look; once the run has ended, what became of it.
+        let begun = RunBegun { run_id: run.id.clone(), session_id: run.session_id.clone() };
+        let subject = subject(run);
+        let deed = Deed { subject, stream: "runs", changes, answer: Answer::shown(202, &begun)?, also: None };
+        let committed = self.journal.commit(act, deed).await;
+        if committed.is_err() && seat.first {
+            self.sessions.forget(&seat.session);
+        }
+        committed.map(drop)
+    }
+}
+
+/// A run as it is written in the ledger.
+pub(super) fn subject(run: &Run) -> String {
+    format!("agent/{}/run/{}", run.agent, run.id)
+}
+
+fn session_wish(
+    tenant: &TenantId,
+    id: SessionId,
+    version: &VersionView,
+    (kept, plan): (bool, Arc<SessionPlan>),
+) -> SessionWish {
+    SessionWish { tenant: tenant.clone(), id, agent: version.agent.clone(), version: version.version, kept, plan }
+}
+
+/// Whether the caller waits for the run.
+pub(super) const fn is_waited_for(mode: Mode) -> bool {
+    matches!(mode, Mode::Sync)
+}

@@ -1,0 +1,112 @@
+//! A run that has not ended, or has just ended.
+
+use std::sync::{Mutex, PoisonError};
+
+use aegis_fleet::session::speech::Listener;
+use aegis_model::life::run::Event;
+use aegis_model::run::{Run, RunSummary};
+use aegis_model::{Fault, Outcome, TenantId};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::events::{EventKind, RunEvents};
+
+/// How a run ended, for whoever waits: recorded, or why it could not be.
+pub type Ended = Result<Run, Fault>;
+
+/// A run that has not ended, or has just ended.
+pub struct LiveRun {
+    /// Whose.
+    pub tenant: TenantId,
+    /// What it says.
+    pub events: RunEvents,
+    run: Mutex<Run>,
+    stop: watch::Sender<Option<Event>>,
+    ended: watch::Sender<Option<Ended>>,
+}
+
+impl LiveRun {
+    /// A run that was just recorded.
+    pub(super) fn new(tenant: TenantId, run: Run) -> Self {
+        let events = RunEvents::default();
+        let first = json!({
+            "run_id": run.id, "session_id": run.session_id, "agent": run.agent, "version": run.version,
+        });
+        events.tell(EventKind::Run, &first);
+        Self { tenant, events, run: Mutex::new(run), stop: watch::Sender::new(None), ended: watch::Sender::new(None) }
+    }
+
+    /// The run as it is now.
+    pub fn run(&self) -> Run {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The run as it is now, in short.
+    pub fn summary(&self) -> RunSummary {
+        RunSummary::from(self.run())
+    }
+
+    /// Something happens to it. What does not fit its state is late, and changes nothing.
+    pub(super) fn step(&self, event: Event) {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok((next, _)) = run.state.step(event) {
+            run.state = next;
+        }
+    }
+
+    /// Asks it to end in that way. The first one who asks is heard.
+    pub fn stop(&self, event: Event) {
+        self.stop.send_if_modified(|stop| {
+            let first = stop.is_none();
+            stop.get_or_insert(event);
+            first
+        });
+    }
+
+    /// Waits until somebody asks it to end.
+    pub(super) async fn stopped(&self) -> Event {
+        let mut stop = self.stop.subscribe();
+        let found = stop.wait_for(Option::is_some).await.map(|stop| *stop);
+        found.ok().flatten().unwrap_or(Event::Crash)
+    }
+
+    /// It has ended: whoever waits learns of it.
+    pub(super) fn end(&self, ended: Ended) {
+        if let Ok(run) = &ended {
+            self.run.lock().unwrap_or_else(PoisonError::into_inner).clone_from(run);
+            self.events.tell(EventKind::Outcome, &run.outcome);
+        }
+        self.ended.send_replace(Some(ended));
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.ended.borrow().is_some()
+    }
+
+    /// Waits until it has ended and that is recorded.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn ended(&self) -> Ended {
+        let mut ended = self.ended.subscribe();
+        match ended.wait_for(Option::is_some).await.map(|ended| ended.clone()) {
+            Ok(Some(ended)) => ended,
+            _ => Err(Fault::new(aegis_model::Code::Internal, "an internal error occurred")),
+        }
+    }
+}
+
+impl Listener for LiveRun {
+    fn event(&self, event: Value) {
+        self.events.tell(EventKind::Event, &event);
+    }
+
+    fn log(&self, _bytes: &[u8]) {}
+}
+
+/// The failure that a caller is told of, with the outcome in its details.
+pub fn failure(outcome: &Outcome) -> Option<Fault> {
+    let code = aegis_model::Code::ALL.iter().find(|code| code.as_str() == outcome.code)?;
+    Some(Fault::new(*code, outcome.message.clone()).with("outcome", json!(outcome)))
+}

@@ -1,0 +1,299 @@
+//! One session that lives: its box, who is in it, and how it ends.
+//!
+//! Must not know: how runs are recorded.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aegis_model::boxes::{BoxEnd, BoxError, BoxPlan, BoxStats, Program};
+use aegis_model::life::session::{EndReason, State};
+use aegis_model::port::{ByteSink, LiveBox, Running};
+use aegis_model::{AgentName, Code, Fault, SessionId, TenantId};
+use bytes::Bytes;
+use tokio::sync::{OnceCell, watch};
+
+use super::admission::Place;
+use super::plan::SessionPlan;
+use super::speech::{Listener, Spoken};
+use super::{Makers, stdio};
+
+/// How long a box may take to end when it is asked to.
+const GRACE_MS: u64 = 1_000;
+/// How often is looked whether a session is still at work.
+const LOOK_MS: u64 = 1_000;
+/// Less processor time than this in one look is resting.
+const RESTING_US: u64 = 10_000;
+
+/// What a session is to be.
+#[derive(Clone)]
+pub struct SessionWish {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub id: SessionId,
+    /// The agent.
+    pub agent: AgentName,
+    /// The version it keeps.
+    pub version: u64,
+    /// Whether it outlives its run.
+    pub kept: bool,
+    /// What its box is to be.
+    pub plan: Arc<SessionPlan>,
+}
+
+/// A box, and the room it takes.
+struct Home {
+    live: Arc<dyn LiveBox>,
+    _place: Place,
+}
+
+/// A session that lives.
+pub struct LiveSession {
+    /// What it is.
+    pub wish: SessionWish,
+    makers: Arc<Makers>,
+    home: OnceCell<Home>,
+    /// One at a time speaks with an agent that listens to one.
+    turn: tokio::sync::Mutex<()>,
+    open: AtomicUsize,
+    touched_ns: AtomicU64,
+    out_of_memory: AtomicU64,
+    intent: Mutex<Option<EndReason>>,
+    end: watch::Sender<Option<EndReason>>,
+}
+
+impl LiveSession {
+    /// A session that has no box yet.
+    pub(super) fn new(wish: SessionWish, makers: Arc<Makers>) -> Arc<Self> {
+        Arc::new(Self {
+            touched_ns: AtomicU64::new(makers.clock.elapsed_ns()),
+            wish,
+            makers,
+            home: OnceCell::new(),
+            turn: tokio::sync::Mutex::default(),
+            open: AtomicUsize::new(0),
+            out_of_memory: AtomicU64::new(0),
+            intent: Mutex::new(None),
+            end: watch::Sender::new(None),
+        })
+    }
+
+    /// Where it is in its life.
+    pub fn state(&self) -> State {
+        match *self.end.borrow() {
+            Some(reason) => State::Ended(reason),
+            None if self.home.get().is_none() => State::Starting,
+            None if self.open.load(Ordering::Relaxed) > 0 => State::Active,
+            None => State::Idle,
+        }
+    }
+
+    /// What its box uses, once it has one.
+    pub async fn stats(&self) -> Option<BoxStats> {
+        self.home.get()?.live.stats().await.ok()
+    }
+
+    /// Its box, once it has one.
+    pub fn live(&self) -> Option<Arc<dyn LiveBox>> {
+        self.home.get().map(|home| Arc::clone(&home.live))
+    }
+
+    /// Somebody comes in.
+    pub(super) fn enter(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.touch();
+    }
+
+    /// Somebody leaves.
+    pub(super) fn leave(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.touch();
+    }
+
+    fn touch(&self) {
+        self.touched_ns.store(self.makers.clock.elapsed_ns(), Ordering::Relaxed);
+    }
+
+    /// Makes its box if it has none: waits for room, then takes one that is ready or a new one.
+    ///
+    /// # Errors
+    /// When there is no room in time, or the box or the agent in it cannot be started.
+    pub async fn ready(self: &Arc<Self>) -> Result<(), Fault> {
+        self.alive()?;
+        let made = self.home.get_or_try_init(|| async {
+            let (live, place) = self.makers.make(&self.wish).await?;
+            if let Err(fault) = self.alive() {
+                live.kill().await;
+                return Err(fault);
+            }
+            tokio::spawn(Arc::clone(self).attend(Arc::clone(&live)));
+            Ok(Home { live, _place: place })
+        });
+        made.await.map(|_| ())
+    }
+
+    /// Nobody comes in any more.
+    fn alive(&self) -> Result<(), Fault> {
+        match *self.intent.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(_) => Err(Fault::from(BoxError::State("ended"))),
+        }
+    }
+
+    /// Speaks with the agent: its input in, its answer out.
+    pub async fn speak(self: &Arc<Self>, input: Bytes, listener: &dyn Listener) -> Spoken {
+        let _turn = self.turn.lock().await;
+        let Some(home) = self.home.get() else {
+            return Spoken::failed(Fault::from(BoxError::State("not ready")));
+        };
+        match begin(home.live.as_ref(), &self.wish.plan.program, input).await {
+            Ok(running) => self.explained(home, stdio::hear_out(running, listener).await).await,
+            Err(error) => Spoken::failed(start_fault(error)),
+        }
+    }
+
+    /// An agent that failed because something it started was killed for want of memory may not
+    /// know that itself.
+    async fn explained(&self, home: &Home, spoken: Spoken) -> Spoken {
+        let failed = spoken.answer.as_ref().is_err_and(|fault| fault.code() == Code::AgentFailed);
+        let killed = match home.live.stats().await {
+            Ok(stats) if failed => stats.out_of_memory,
+            _ => return spoken,
+        };
+        if self.out_of_memory.swap(killed, Ordering::Relaxed) >= killed {
+            return spoken;
+        }
+        let answer = spoken.answer.map_err(|fault| {
+            let log = fault.details().get("log").cloned().unwrap_or_default();
+            let message = format!("{}, after something it started was killed for want of memory", fault.message());
+            Fault::new(Code::AgentOutOfMemory, message).with("log", log)
+        });
+        Spoken { answer, ..spoken }
+    }
+
+    /// Ends it for that reason, unless there was one before; waits until its box is gone, and
+    /// tells the reason that counts.
+    pub async fn end(&self, reason: EndReason) -> EndReason {
+        let first = *self.intent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+        match self.home.get() {
+            Some(home) if gently(reason) => drop(home.live.stop(GRACE_MS).await),
+            Some(home) => drop(home.live.kill().await),
+            None => self.close(first),
+        }
+        self.ended().await
+    }
+
+    /// Why it ends, once somebody wants it to, or it did.
+    pub fn intended(&self) -> Option<EndReason> {
+        *self.intent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it has ended, and tells why.
+    pub async fn ended(&self) -> EndReason {
+        let mut end = self.end.subscribe();
+        let found = end.wait_for(Option::is_some).await.map(|end| *end);
+        found.ok().flatten().unwrap_or(EndReason::Crashed)
+    }
+
+    fn close(&self, reason: EndReason) {
+        self.end.send_if_modified(|end| {
+            let first = end.is_none();
+            end.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// Sees to it that it ends when it should, and that its end is told.
+    async fn attend(self: Arc<Self>, live: Arc<dyn LiveBox>) {
+        let end = tokio::select! {
+            end = live.ended() => end,
+            // It was ended while its box was being made.
+            _ = self.ended() => live.kill().await,
+            () = self.idle_too_long(live.as_ref()), if self.wish.kept => {
+                self.intent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(EndReason::Idle);
+                live.stop(GRACE_MS).await
+            }
+        };
+        let intent = *self.intent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason_of(end));
+        // A box that lived as long as it may did so whatever was wanted of it later.
+        self.close(if end == BoxEnd::Lifetime { EndReason::Lifetime } else { intent });
+    }
+
+    /// Ends when nothing was asked of it, and it did nothing of its own, for too long.
+    #[expect(clippy::disallowed_methods, reason = "idle time is waited for")]
+    async fn idle_too_long(&self, live: &dyn LiveBox) {
+        let look = Duration::from_millis(LOOK_MS.min(self.wish.plan.idle_ms.div_ceil(4)));
+        let mut before = BoxStats::default();
+        loop {
+            tokio::time::sleep(look).await;
+            let now = live.stats().await.unwrap_or(before);
+            let worked =
+                now.cpu_us.saturating_sub(before.cpu_us) > RESTING_US || now.door_out_bytes > before.door_out_bytes;
+            before = now;
+            if worked || self.open.load(Ordering::Relaxed) > 0 {
+                self.touch();
+            }
+            let idle_ns = self.makers.clock.elapsed_ns().saturating_sub(self.touched_ns.load(Ordering::Relaxed));
+            if idle_ns >= self.wish.plan.idle_ms.saturating_mul(1_000_000) {
+                return;
+            }
+        }
+    }
+}
+
+/// The waiting agent if there is one, otherwise the program anew.
+async fn begin(live: &dyn LiveBox, program: &Program, input: Bytes) -> Result<Running, BoxError> {
+    match live.claim().await {
+        Err(BoxError::State(_)) | Ok(()) => {}
+        Err(error) => return Err(error),
+    }
+    match live.invoke(input.clone()).await {
+        Err(BoxError::State(_)) => {
+            let mut running = live.exec(program.clone()).await?;
+            // An agent may answer before it has read everything, or never read at all.
+            let mut sink = std::mem::replace(&mut running.input, Box::new(Nothing));
+            tokio::spawn(async move { sink.write(input).await });
+            Ok(running)
+        }
+        other => other,
+    }
+}
+
+/// Nothing goes there.
+struct Nothing;
+
+#[async_trait::async_trait]
+impl ByteSink for Nothing {
+    async fn write(&mut self, _: Bytes) -> Result<(), BoxError> {
+        Err(BoxError::State("not reading any more"))
+    }
+}
+
+/// A program that cannot be started is the agent's fault, not the machine's.
+pub(super) fn start_fault(error: BoxError) -> Fault {
+    match error {
+        BoxError::StartFailed { .. } => Fault::new(Code::AgentStartFailed, error.to_string()).caused_by(error),
+        other => Fault::from(other),
+    }
+}
+
+/// Whether the agent did no wrong and may clear up.
+const fn gently(reason: EndReason) -> bool {
+    matches!(reason, EndReason::Idle | EndReason::Budget)
+}
+
+fn reason_of(end: BoxEnd) -> EndReason {
+    match end {
+        BoxEnd::Stopped => EndReason::Completed,
+        BoxEnd::Killed => EndReason::Killed,
+        BoxEnd::Lifetime => EndReason::Lifetime,
+        BoxEnd::DoorViolation => EndReason::Policy,
+        BoxEnd::OutOfMemory | BoxEnd::Crashed => EndReason::Crashed,
+    }
+}
+
+/// The plan of its box, with the agent started and waiting.
+pub(super) fn with_agent(plan: &SessionPlan) -> BoxPlan {
+    BoxPlan { agent: Some(plan.program.clone()), ..plan.plan.clone() }
+}

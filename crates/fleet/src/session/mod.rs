@@ -1,0 +1,159 @@
+//! Sessions: each has one box, which is made when it is first needed and is gone when the
+//! session is.
+//!
+//! Must not know: how runs are decided and recorded.
+
+pub mod admission;
+mod live;
+mod plan;
+pub mod speech;
+mod stdio;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aegis_model::api::VersionView;
+use aegis_model::life::session::EndReason;
+use aegis_model::port::{Clock, LiveBox};
+use aegis_model::{AgentName, Code, Fault, SessionId, TenantId};
+
+use crate::Tiers;
+use crate::code::CodeDirectories;
+use admission::{Admission, Place};
+pub use live::{LiveSession, SessionWish};
+pub use plan::{SessionPlan, session_plan};
+
+/// What makes boxes for sessions.
+pub(crate) struct Makers {
+    pub(crate) tiers: Tiers,
+    pub(crate) code: CodeDirectories,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Makers {
+    async fn make(&self, wish: &SessionWish) -> Result<(Arc<dyn LiveBox>, Place), Fault> {
+        let plan = &wish.plan;
+        let runtime = self.tiers.of(plan.isolation).map_err(Fault::from)?;
+        let place = self.admission.admit(&wish.tenant, &plan.plan.resources).await?;
+        let live = runtime.create(live::with_agent(plan)).await.map_err(live::start_fault)?;
+        Ok((live, place))
+    }
+}
+
+/// Whose session it is, and which.
+type Whose = (TenantId, SessionId);
+
+/// The sessions that live.
+pub struct Sessions {
+    makers: Arc<Makers>,
+    live: Mutex<HashMap<Whose, Arc<LiveSession>>>,
+}
+
+/// A place in a session, for as long as it is held.
+pub struct Seat {
+    sessions: Arc<Sessions>,
+    /// The session.
+    pub session: Arc<LiveSession>,
+    /// Whether it began with this seat.
+    pub first: bool,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.session.leave();
+        self.sessions.forget_if_ended(&self.session);
+    }
+}
+
+impl Sessions {
+    /// No session yet.
+    pub fn new(tiers: Tiers, code: CodeDirectories, admission: Arc<Admission>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let makers = Arc::new(Makers { tiers, code, admission, clock });
+        Arc::new(Self { makers, live: Mutex::default() })
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<Whose, Arc<LiveSession>>> {
+        // What a panicking holder left is still whole: each change is a single step.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a version asks of its sessions, with its code in place.
+    ///
+    /// # Errors
+    /// When this server has no such boxes, or the code cannot be unpacked.
+    pub async fn plan(&self, version: &VersionView) -> Result<Arc<SessionPlan>, Fault> {
+        // An agent for which there is no box is refused before anything is recorded of a run.
+        self.makers.tiers.of(version.manifest.spec.runtime.isolation).map_err(Fault::from)?;
+        let code = match (&version.bundle, &version.manifest.spec.runtime.source) {
+            (Some(bundle), Some(source)) => Some(self.makers.code.of(&bundle.digest).await?.join(source.as_str())),
+            _ => None,
+        };
+        Ok(Arc::new(session_plan(version, code.as_deref())))
+    }
+
+    /// The kind of box that such a plan gets here.
+    pub fn isolation(&self, plan: &SessionPlan) -> &'static str {
+        self.makers.tiers.of(plan.isolation).map_or(plan.isolation.as_str(), |runtime| runtime.isolation().as_str())
+    }
+
+    /// Takes a place in a session that lives.
+    ///
+    /// # Errors
+    /// `StateInvalid` when it is another agent's.
+    pub fn join(self: &Arc<Self>, tenant: &TenantId, id: &SessionId, agent: &AgentName) -> Result<Option<Seat>, Fault> {
+        let live = self.live();
+        let Some(session) = live.get(&(tenant.clone(), id.clone())).cloned() else { return Ok(None) };
+        if session.wish.agent != *agent {
+            let rule = format!("session `{id}` belongs to agent `{}`", session.wish.agent);
+            return Err(Fault::new(Code::StateInvalid, rule).at("/session_id"));
+        }
+        if session.state().is_terminal() {
+            return Ok(None);
+        }
+        session.enter();
+        Ok(Some(Seat { sessions: Arc::clone(self), session, first: false }))
+    }
+
+    /// Begins a session, and takes a place in it. Somebody else may just have begun it.
+    pub fn begin(self: &Arc<Self>, wish: SessionWish) -> Seat {
+        let mut live = self.live();
+        let mut first = false;
+        let session = live.entry((wish.tenant.clone(), wish.id.clone())).or_insert_with(|| {
+            first = true;
+            LiveSession::new(wish, Arc::clone(&self.makers))
+        });
+        session.enter();
+        Seat { sessions: Arc::clone(self), session: Arc::clone(session), first }
+    }
+
+    /// The session, if it lives.
+    pub fn find(&self, tenant: &TenantId, id: &SessionId) -> Option<Arc<LiveSession>> {
+        self.live().get(&(tenant.clone(), id.clone())).cloned()
+    }
+
+    /// Every session that lives.
+    pub fn all(&self) -> Vec<Arc<LiveSession>> {
+        self.live().values().cloned().collect()
+    }
+
+    /// Ends those for which `which` says so, all at once, and waits until they have ended.
+    pub async fn end_all(&self, reason: EndReason, which: impl Fn(&LiveSession) -> bool) -> usize {
+        let mut ending = tokio::task::JoinSet::new();
+        for session in self.all().into_iter().filter(|session| which(session)) {
+            ending.spawn(async move { session.end(reason).await });
+        }
+        ending.join_all().await.len()
+    }
+
+    /// A session that has ended is not found any more.
+    pub fn forget(&self, session: &LiveSession) {
+        self.live().remove(&(session.wish.tenant.clone(), session.wish.id.clone()));
+    }
+
+    fn forget_if_ended(&self, session: &LiveSession) {
+        if session.state().is_terminal() {
+            self.forget(session);
+        }
+    }
+}

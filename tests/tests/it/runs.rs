@@ -1,0 +1,344 @@
+//! Runs and sessions from outside: what an agent is given, what becomes of it, how it is
+//! stopped, and what is left after a crash.
+
+use std::time::{Duration, Instant};
+
+use it::{Answer, TestServer};
+use serde_json::{Value, json};
+
+/// An agent that is a line of shell.
+fn shell(server: &TestServer, name: &str, script: &str) {
+    let manifest = json!({
+        "apiVersion": "aegis/v1", "kind": "Agent", "metadata": {"name": name},
+        "spec": {
+            "runtime": {"isolation": "process", "command": ["sh", "-c", script]},
+            "resources": {"memory": "64Mi", "pids": 32, "disk": "16Mi"},
+        },
+    });
+    let deployed = server.admin("POST", "/api/v1/agents", &manifest.to_string());
+    assert_eq!(deployed.status, 201, "{}", deployed.text);
+}
+
+fn invoke(server: &TestServer, agent: &str, request: &Value) -> Answer {
+    server.admin("POST", &format!("/api/v1/agents/{agent}/invocations"), &request.to_string())
+}
+
+/// The outcome of an invocation, whether it succeeded or not.
+fn outcome(answer: &Answer) -> Value {
+    match answer.status {
+        200 => answer.json(),
+        _ => answer.json()["error"]["details"]["outcome"].clone(),
+    }
+}
+
+fn begin(server: &TestServer, agent: &str, mut request: Value) -> String {
+    request["mode"] = json!("async");
+    let begun = invoke(server, agent, &request);
+    assert_eq!(begun.status, 202, "{}", begun.text);
+    begun.json()["run_id"].as_str().unwrap().to_owned()
+}
+
+fn view(server: &TestServer, run: &str) -> Value {
+    server.admin("GET", &format!("/api/v1/runs/{run}"), "").json()
+}
+
+/// Waits until the run has that state.
+fn becomes(server: &TestServer, run: &str, state: &str) -> Value {
+    let begun = Instant::now();
+    loop {
+        let now = view(server, run);
+        if now["state"] == state {
+            return now;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "not {state}: {now}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn an_agent_is_given_its_input_and_its_answer_is_the_outcome() {
+    let server = TestServer::start();
+    shell(&server, "echo", "cat");
+    let answer = invoke(&server, "echo", &json!({"input": {"a": [1, "ä"]}}));
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let outcome = answer.json();
+    assert_eq!(outcome["output"], json!({"a": [1, "ä"]}));
+    assert_eq!((outcome["status"].as_str(), outcome["code"].as_str()), (Some("succeeded"), Some("OK")));
+    assert_eq!(outcome["isolation"], "process");
+    assert!(outcome["usage"]["memory_peak_bytes"].as_u64() > Some(0), "{outcome}");
+    let run = view(&server, outcome["run_id"].as_str().unwrap());
+    assert_eq!((run["state"].as_str(), &run["outcome"]), (Some("succeeded"), &outcome));
+    let session = server.admin("GET", &format!("/api/v1/sessions/{}", run["session_id"].as_str().unwrap()), "").json();
+    assert_eq!(
+        (session["state"].as_str(), session["reason"].as_str()),
+        (Some("ended"), Some("completed")),
+        "{session}"
+    );
+}
+
+/// A script, what it is answered with, and a part of the message.
+fn check(server: &TestServer, script: &str, (status, code, message): (u16, &str, &str)) {
+    shell(server, "subject", script);
+    let answer = invoke(server, "subject", &json!({"timeout_ms": 2_000}));
+    let found = outcome(&answer);
+    assert_eq!((answer.status, found["code"].as_str()), (status, Some(code)), "`{script}`: {}", answer.text);
+    assert!(found["message"].as_str().unwrap().contains(message), "`{script}`: {found}");
+    let stored = view(server, found["run_id"].as_str().unwrap());
+    assert_eq!(stored["outcome"], found, "`{script}`");
+}
+
+#[test]
+fn every_end_of_an_agent_has_its_name() {
+    let server = TestServer::start();
+    check(&server, "exit 0", (200, "OK", "done"));
+    check(&server, "exit 3", (424, "ERR_AGENT_FAILED", "exit code 3"));
+    check(&server, "kill -SEGV $$", (424, "ERR_AGENT_FAILED", "signal 11"));
+    check(&server, "echo hello", (424, "ERR_AGENT_ANSWER_INVALID", "not one JSON document"));
+    check(&server, "yes", (424, "ERR_AGENT_ANSWER_INVALID", "more than"));
+    check(&server, "exec sleep 100", (504, "ERR_TIMED_OUT", "2000 ms"));
+    check(&server, "trap '' TERM; while :; do :; done", (504, "ERR_TIMED_OUT", "2000 ms"));
+    check(&server, "exec >&- 2>&-; sleep 100", (504, "ERR_TIMED_OUT", "2000 ms"));
+    check(
+        &server,
+        "tail -c 200M /dev/zero | tail -c 199M > /dev/null",
+        (424, "ERR_AGENT_OUT_OF_MEMORY", "want of memory"),
+    );
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_named() {
+    let server = TestServer::start();
+    let manifest = it::manifest("missing").replace("\"cat\"", "\"no-such-program\"");
+    assert_eq!(server.admin("POST", "/api/v1/agents", &manifest).status, 201);
+    let answer = invoke(&server, "missing", &json!({}));
+    assert_eq!((answer.status, answer.code().as_str()), (424, "ERR_AGENT_START_FAILED"), "{}", answer.text);
+    assert!(answer.text.contains("no-such-program"), "{}", answer.text);
+}
+
+#[test]
+fn the_end_of_its_log_explains_a_failure() {
+    let server = TestServer::start();
+    shell(&server, "loud", "for i in 1 2 3; do echo line $i >&2; done; exit 1");
+    let found = outcome(&invoke(&server, "loud", &json!({})));
+    assert_eq!(found["details"]["log"], json!(["line 1", "line 2", "line 3"]));
+}
+
+#[test]
+fn a_kept_session_keeps_files_and_version_until_it_is_killed() {
+    let server = TestServer::start();
+    shell(&server, "notes", "echo x >> notes; wc -l < notes");
+    let ask = || invoke(&server, "notes", &json!({"session_id": "ada"})).json()["output"].clone();
+    assert_eq!((ask(), ask()), (json!(1), json!(2)));
+    shell(&server, "notes", "echo 99");
+    assert_eq!(ask(), json!(3), "a running session keeps its version");
+    assert_eq!(invoke(&server, "notes", &json!({})).json()["output"], 99);
+    shell(&server, "other", "echo 1");
+    let foreign = invoke(&server, "other", &json!({"session_id": "ada"}));
+    assert_eq!((foreign.status, foreign.code().as_str()), (409, "ERR_STATE_INVALID"));
+    let listed = server.admin("GET", "/api/v1/sessions", "").json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    assert!(listed["items"][0]["stats"]["pids"].as_u64() > Some(0), "{listed}");
+    assert_eq!(server.admin("DELETE", "/api/v1/sessions/ada", "").status, 204);
+    let again = invoke(&server, "notes", &json!({"session_id": "ada"}));
+    assert_eq!((again.status, again.json()["error"]["details"]["reason"].as_str()), (409, Some("killed")));
+}
+
+#[test]
+fn an_idle_session_ends_and_says_why() {
+    let server = TestServer::start();
+    let manifest = it::manifest("brief").replace("\"spec\":{", "\"spec\":{\"resources\":{\"idle_timeout\":\"1s\"},");
+    assert_eq!(server.admin("POST", "/api/v1/agents", &manifest).status, 201);
+    assert_eq!(invoke(&server, "brief", &json!({"session_id": "ada"})).status, 200);
+    let begun = Instant::now();
+    loop {
+        let session = server.admin("GET", "/api/v1/sessions/ada", "").json();
+        if session["state"] == "ended" {
+            assert_eq!(session["reason"], "idle");
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(15), "{session}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn runs_of_one_session_take_turns() {
+    let server = TestServer::start();
+    shell(&server, "slow", "date +%s%N; sleep 0.2 >&2");
+    invoke(&server, "slow", &json!({"session_id": "ada"}));
+    let begun = Instant::now();
+    let runs: Vec<String> = (0..3).map(|_| begin(&server, "slow", json!({"session_id": "ada"}))).collect();
+    for run in &runs {
+        becomes(&server, run, "succeeded");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(600), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_run_is_cancelled_and_done_again() {
+    let server = TestServer::start();
+    shell(&server, "slow", "read x; if [ $x = 1 ]; then exec sleep 100; fi; echo 1");
+    let run = begin(&server, "slow", json!({"input": 1}));
+    becomes(&server, &run, "running");
+    assert_eq!(server.admin("POST", &format!("/api/v1/runs/{run}/retry"), "").code(), "ERR_STATE_INVALID");
+    let cancelled = server.admin("POST", &format!("/api/v1/runs/{run}/cancel"), "");
+    assert_eq!((cancelled.status, cancelled.json()["state"].as_str()), (200, Some("cancelled")));
+    let again = server.admin("POST", &format!("/api/v1/runs/{run}/cancel"), "");
+    assert_eq!(again.json()["outcome"]["code"], "ERR_RUN_CANCELLED");
+    let retried = server.admin("POST", &format!("/api/v1/runs/{run}/retry"), "");
+    assert_eq!(retried.status, 202, "{}", retried.text);
+    let next = retried.json()["run_id"].as_str().unwrap().to_owned();
+    assert_eq!(view(&server, &next)["retry_of"], run.as_str());
+    assert_eq!(view(&server, &next)["input"], 1);
+    server.admin("POST", &format!("/api/v1/runs/{next}/cancel"), "");
+}
+
+/// The events of a stream: number, kind, data.
+fn events(text: &str) -> Vec<(u64, String, Value)> {
+    let field = |block: &str, name: &str| {
+        block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned))
+    };
+    // Pieces of the answer are framed by their lengths; events are found all the same.
+    let blocks = text.split("\n\n").filter_map(|block| {
+        let data = serde_json::from_str(&field(block, "data")?).ok()?;
+        Some((field(block, "id")?.parse().ok()?, field(block, "event")?, data))
+    });
+    blocks.collect()
+}
+
+#[test]
+fn a_stream_begins_with_the_run_and_ends_with_the_outcome_and_can_be_taken_up_again() {
+    let server = TestServer::start();
+    shell(&server, "count", "for i in 1 2 3; do echo \"{\\\"event\\\": $i}\"; done; echo 4");
+    let stream = invoke(&server, "count", &json!({"mode": "stream"}));
+    assert_eq!(stream.header("content-type"), Some("text/event-stream"));
+    let all = events(&stream.text);
+    let kinds: Vec<&str> = all.iter().map(|(_, kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["run", "event", "event", "event", "outcome"], "{}", stream.text);
+    assert_eq!(all[4].2["output"], 4);
+    let run = all[0].2["run_id"].as_str().unwrap();
+    let path = format!("/api/v1/runs/{run}/events");
+    let rest = server.call("GET", &path, &[("x-api-key", &server.admin), ("last-event-id", "2")], "");
+    assert_eq!(events(&rest.text), all[2..]);
+    let wrong = server.call("GET", &path, &[("x-api-key", &server.admin), ("last-event-id", "x")], "");
+    assert_eq!(wrong.code(), "ERR_VALIDATION");
+}
+
+#[test]
+fn a_repeated_invocation_has_no_second_effect() {
+    let server = TestServer::start();
+    shell(&server, "notes", "echo x >> notes; wc -l < notes");
+    let ask = |path: &str, body: &str| {
+        server.call("POST", path, &[("x-api-key", &server.admin), ("idempotency-key", "k")], body)
+    };
+    let path = "/api/v1/agents/notes/invocations";
+    let (first, second) = (ask(path, r#"{"session_id":"a"}"#), ask(path, r#"{"session_id":"a"}"#));
+    assert_eq!((first.status, second.status), (200, 200), "{}", second.text);
+    assert_eq!(first.text.trim(), second.text.trim());
+    assert_eq!(second.header("idempotency-replayed"), Some("true"));
+    assert_eq!(ask(path, r#"{"session_id":"b"}"#).code(), "ERR_IDEMPOTENCY_MISMATCH");
+    assert_eq!(server.admin("GET", "/api/v1/runs", "").json()["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_kill_switch_stops_what_runs_and_what_would_come() {
+    let server = TestServer::start();
+    shell(&server, "slow", "trap '' TERM; sleep 100 & sleep 100");
+    for target in ["agent/slow", "tenant/default", "all"] {
+        let runs: Vec<String> = (0..3).map(|_| begin(&server, "slow", json!({}))).collect();
+        becomes(&server, &runs[2], "running");
+        let begun = Instant::now();
+        let frozen = server.admin("POST", "/api/v1/freeze", &json!({"target": target}).to_string());
+        assert_eq!(frozen.status, 200, "{}", frozen.text);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        for run in &runs {
+            assert_eq!(becomes(&server, run, "killed")["outcome"]["code"], "ERR_RUN_KILLED");
+        }
+        assert_eq!(invoke(&server, "slow", &json!({})).status, 423);
+        assert_eq!(server.admin("POST", "/api/v1/thaw", &json!({"target": target}).to_string()).status, 204);
+    }
+    let operator = server.key("operator");
+    let begun = server.with_key(&operator, "POST", "/api/v1/agents/slow/invocations", r#"{"mode":"async"}"#);
+    let key = view(&server, begun.json()["run_id"].as_str().unwrap())["started_by"].as_str().unwrap().to_owned();
+    let mine = begin(&server, "slow", json!({}));
+    assert_eq!(server.admin("POST", "/api/v1/freeze", &json!({"target": key}).to_string()).status, 200);
+    becomes(&server, begun.json()["run_id"].as_str().unwrap(), "killed");
+    assert_eq!(becomes(&server, &mine, "running")["state"], "running", "another key's run goes on");
+    assert_eq!(server.admin("POST", &format!("/api/v1/runs/{mine}/cancel"), "").status, 200);
+}
+
+#[test]
+fn what_was_open_in_a_crash_is_recorded_as_crashed() {
+    let mut server = TestServer::start();
+    shell(&server, "slow", "exec sleep 100");
+    let runs: Vec<String> = (0..3).map(|_| begin(&server, "slow", json!({}))).collect();
+    let kept = begin(&server, "slow", json!({"session_id": "ada"}));
+    becomes(&server, &kept, "running");
+    server.kill_and_restart();
+    for run in runs.iter().chain([&kept]) {
+        let run = view(&server, run);
+        assert_eq!(
+            (run["state"].as_str(), run["outcome"]["code"].as_str()),
+            (Some("crashed"), Some("ERR_RUN_CRASHED"))
+        );
+    }
+    let session = server.admin("GET", "/api/v1/sessions/ada", "").json();
+    assert_eq!(session["reason"], "crashed");
+    let verified = server.aegis(&["audit", "verify"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
+#[test]
+fn an_orderly_stop_ends_runs_and_says_so() {
+    let mut server = TestServer::start();
+    shell(&server, "slow", "exec sleep 100");
+    let run = begin(&server, "slow", json!({}));
+    becomes(&server, &run, "running");
+    assert_eq!(server.stop(), 0);
+    server.restart();
+    assert_eq!(view(&server, &run)["state"], "crashed");
+    assert!(!server.log().contains("runs that were open"), "it was recorded before the end: {}", server.log());
+}
+
+#[test]
+fn another_tenants_runs_and_sessions_do_not_exist() {
+    let server = TestServer::start();
+    shell(&server, "slow", "exec sleep 100");
+    let run = begin(&server, "slow", json!({"session_id": "ada"}));
+    let stranger = server.tenant("acme");
+    for (method, path) in [
+        ("GET", format!("/api/v1/runs/{run}")),
+        ("GET", format!("/api/v1/runs/{run}/events")),
+        ("POST", format!("/api/v1/runs/{run}/cancel")),
+        ("POST", format!("/api/v1/runs/{run}/retry")),
+        ("GET", "/api/v1/sessions/ada".to_owned()),
+        ("DELETE", "/api/v1/sessions/ada".to_owned()),
+    ] {
+        assert_eq!(server.with_key(&stranger, method, &path, "").status, 404, "{method} {path}");
+    }
+    for list in ["runs", "sessions"] {
+        let listed = server.with_key(&stranger, "GET", &format!("/api/v1/{list}"), "").json();
+        assert_eq!(listed["items"], json!([]), "{list}");
+    }
+    let wrong = invoke(&server, "slow", &json!({"session_id": "../x"}));
+    assert_eq!((wrong.status, wrong.code().as_str()), (422, "ERR_VALIDATION"));
+    server.admin("DELETE", "/api/v1/sessions/ada", "");
+}
+
+#[test]
+fn many_cold_invocations_at_once_all_succeed() {
+    let server = TestServer::start();
+    shell(&server, "echo", "cat");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for number in 0..10 {
+                    let answer = invoke(&server, "echo", &json!({"input": number}));
+                    assert_eq!(outcome(&answer)["output"], number, "{}", answer.text);
+                }
+            });
+        }
+    });
+    let metrics = server.metrics();
+    assert!(metrics.contains("aegis_boxes_made_total{isolation=\"process\"} 80"), "{metrics}");
+}
