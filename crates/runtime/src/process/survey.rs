@@ -44,12 +44,10 @@ pub fn survey() -> Survey {
     let mut findings = kernel();
     findings.push(Finding {
         name: "box cgroups",
-        found: Cgroups::find("survey").map(|cgroups| {
-            cgroups.remove();
-            cgroups.describe().to_owned()
-        }),
+        found: Cgroups::look().map(str::to_owned),
         fix: "run as root, or let systemd delegate cpu, memory and pids: `Delegate=yes` in the unit, \
-              or `systemd-run --user --scope -p Delegate=yes aegis up`",
+              or `systemd-run --user --scope -p Delegate=yes aegis up`; with cgroups v1, let root make a \
+              directory for this user in the trees of cpu, cpuacct, freezer, memory and pids, and start it there",
         required: true,
     });
     findings.push(Finding {

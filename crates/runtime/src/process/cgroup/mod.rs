@@ -1,6 +1,8 @@
 //! Counting and limiting what a box uses. Two kinds of machines: one tree for everything
 //! (version 2), or one per resource (version 1). Must not know: what a box is.
 
+mod counters;
+mod standing;
 mod v1;
 mod v2;
 
@@ -10,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use aegis_model::boxes::BoxResources;
+use rustix::fs::Access;
 
 /// What the guest and the work it does for the host may take beside the agent's processes.
 const PIDS_OF_THE_GUEST: u32 = 2;
@@ -38,6 +41,31 @@ pub enum Cgroups {
     V2(v2::Tree),
 }
 
+/// Where this user may make places.
+enum Room {
+    V1(v1::Room),
+    V2(v2::Room),
+}
+
+impl Room {
+    fn find() -> Result<Self, String> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(|error| error.to_string())?;
+        let own = fs::read_to_string("/proc/self/cgroup").map_err(|error| error.to_string())?;
+        let root = rustix::process::geteuid().is_root();
+        match v2::Room::find(&mounts, &own, root)? {
+            Some(room) => Ok(Self::V2(room)),
+            None => v1::Room::find(&mounts, &own, root).map(Self::V1),
+        }
+    }
+}
+
+/// Whether this user may do what `access` says with that file, on a tree that can be written.
+fn may(path: &Path, access: Access) -> Result<(), String> {
+    rustix::fs::access(path, access).map_err(|error| {
+        format!("the cgroup `{}` is not given to this user: {}", path.display(), io::Error::from(error))
+    })
+}
+
 /// Where one box is counted.
 #[derive(Debug)]
 pub struct Cgroup {
@@ -55,27 +83,28 @@ pub struct Entry {
 }
 
 impl Cgroups {
-    /// Finds where boxes can be counted, for the server that `instance` names.
+    /// Finds where boxes can be counted, and makes a place there for the server that `instance`
+    /// names.
     ///
     /// # Errors
     /// In words, when this machine or this user cannot count boxes.
     pub fn find(instance: &str) -> Result<Self, String> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(|error| error.to_string())?;
-        let own = fs::read_to_string("/proc/self/cgroup").map_err(|error| error.to_string())?;
         let name = format!("aegis-{instance}");
-        match v2::Tree::find(&mounts, &own, &name) {
-            Ok(Some(tree)) => Ok(Self::V2(tree)),
-            Ok(None) => v1::Trees::find(&mounts, &own, &name).map(Self::V1),
-            Err(problem) => Err(problem),
+        match Room::find()? {
+            Room::V1(room) => room.open(&name).map(Self::V1),
+            Room::V2(room) => room.open(&name).map(Self::V2),
         }
     }
 
-    /// Which kind it is, in words.
-    pub fn describe(&self) -> &'static str {
-        match self {
-            Self::V1(_) => "cgroups v1",
-            Self::V2(_) => "cgroups v2",
-        }
+    /// Which kind of machine it is, in words, if boxes can be counted on it. Changes nothing.
+    ///
+    /// # Errors
+    /// In words, when this machine or this user cannot count boxes.
+    pub fn look() -> Result<&'static str, String> {
+        Ok(match Room::find()? {
+            Room::V1(_) => "cgroups v1",
+            Room::V2(_) => "cgroups v2",
+        })
     }
 
     /// Makes a place to count a box, with its limits.
@@ -189,48 +218,4 @@ fn subdirectories(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let directories = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     directories.filter_map(|entry| entry.file_name().into_string().ok()).collect()
-}
-
-/// A number that is alone in a file.
-fn number(path: &Path) -> u64 {
-    fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or_default()
-}
-
-/// A number after its name in a file of names and numbers.
-fn named_number(path: &Path, name: &str) -> u64 {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-    lines.find(|(found, _)| *found == name).and_then(|(_, value)| value.trim().parse().ok()).unwrap_or_default()
-}
-
-/// Writes a limit, and says which one if it cannot.
-fn limit(directory: &Path, file: &str, value: &str) -> io::Result<()> {
-    let path = directory.join(file);
-    fs::write(&path, value).map_err(|error| io::Error::new(error.kind(), format!("`{}`: {error}", path.display())))
-}
-
-/// A mount that `mountinfo` tells of.
-struct Mounted<'t> {
-    root: &'t str,
-    point: &'t str,
-    kind: &'t str,
-    options: &'t str,
-}
-
-/// The mounts in a `mountinfo`.
-fn mounted(mounts: &str) -> impl Iterator<Item = Mounted<'_>> {
-    mounts.lines().filter_map(|line| {
-        let (about, behind) = line.split_once(" - ")?;
-        let mut about = about.split(' ').skip(3);
-        let (root, point) = (about.next()?, about.next()?);
-        let mut behind = behind.split(' ');
-        let (kind, options) = (behind.next()?, behind.nth(1)?);
-        Some(Mounted { root, point, kind, options })
-    })
-}
-
-/// Where a path of the hierarchy is seen below its mount.
-fn below(mount: &Mounted<'_>, path: &str) -> PathBuf {
-    let relative = path.strip_prefix(mount.root).unwrap_or(path).trim_start_matches('/');
-    Path::new(mount.point).join(relative)
 }

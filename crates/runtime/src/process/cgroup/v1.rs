@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 
 use aegis_model::boxes::BoxResources;
 
-use super::{Used, below, limit, mounted, named_number, number};
+use rustix::fs::Access;
+
+use super::counters::{limit, make_directory, named_number, number};
+use super::standing::in_tree_of;
+use super::{Used, may};
 
 /// What has to be there.
 const NEEDED: [&str; 5] = ["cpu", "cpuacct", "freezer", "memory", "pids"];
@@ -17,34 +21,47 @@ const CPU_PERIOD_US: u64 = 100_000;
 /// Nobody gets less than this.
 const CPU_QUOTA_MIN_US: u64 = 1_000;
 
+/// Where this user may make places: a directory in each tree.
+pub struct Room {
+    by_resource: BTreeMap<&'static str, PathBuf>,
+}
+
 /// The server's directory in each tree.
 #[derive(Clone, Debug)]
 pub struct Trees {
     by_resource: BTreeMap<&'static str, PathBuf>,
 }
 
-impl Trees {
-    /// Finds the trees, and makes the server's directory in each.
-    pub fn find(mounts: &str, own: &str, name: &str) -> Result<Self, String> {
+impl Room {
+    /// Finds it: where the server itself is, and for root at the top if that is not seen.
+    pub fn find(mounts: &str, own: &str, root: bool) -> Result<Self, String> {
         let mut by_resource = BTreeMap::new();
         for resource in NEEDED {
-            let has = |options: &str| options.split(',').any(|option| option == resource);
-            let mount = mounted(mounts)
-                .find(|mount| mount.kind == "cgroup" && has(mount.options))
-                .ok_or_else(|| format!("no cgroup hierarchy carries `{resource}`"))?;
-            let line = own.lines().find_map(|line| {
-                let mut parts = line.splitn(3, ':').skip(1);
-                parts.next().filter(|controllers| has(controllers))?;
-                parts.next()
-            });
-            let directory = below(&mount, line.unwrap_or("/")).join(name);
-            fs::create_dir_all(&directory)
-                .map_err(|error| format!("`{}` cannot be made: {error}", directory.display()))?;
-            by_resource.insert(resource, directory);
+            let standing =
+                in_tree_of(resource, mounts, own).ok_or_else(|| format!("no cgroup hierarchy carries `{resource}`"))?;
+            let place = if root { Some(standing.own.unwrap_or(standing.top)) } else { standing.own };
+            let place = place.ok_or_else(|| format!("the own cgroup for `{resource}` is not seen here"))?;
+            may(&place, Access::WRITE_OK | Access::EXEC_OK)?;
+            by_resource.insert(resource, place);
         }
         Ok(Self { by_resource })
     }
 
+    /// Makes the server's directory in each tree, or in none.
+    pub fn open(self, name: &str) -> Result<Trees, String> {
+        let by_resource = self.by_resource.into_iter().map(|(resource, place)| (resource, place.join(name))).collect();
+        let trees = Trees { by_resource };
+        for directory in trees.directories() {
+            if let Err(error) = make_directory(&directory) {
+                trees.directories().iter().for_each(|made| drop(fs::remove_dir(made)));
+                return Err(format!("`{}` cannot be made: {error}", directory.display()));
+            }
+        }
+        Ok(trees)
+    }
+}
+
+impl Trees {
     /// The server's directories, each once: a tree may carry two resources.
     pub fn directories(&self) -> Vec<PathBuf> {
         let mut directories: Vec<PathBuf> = self.by_resource.values().cloned().collect();

@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 
 use aegis_model::boxes::BoxResources;
 
-use super::{Used, below, limit, mounted, named_number, number};
+use rustix::fs::Access;
+
+use super::counters::{limit, make_directory, named_number, number};
+use super::standing::{has_tree_of, in_unified_tree};
+use super::{Used, may};
 
 /// What has to be there.
 const NEEDED: [&str; 3] = ["cpu", "memory", "pids"];
@@ -19,38 +23,60 @@ const CPU_QUOTA_MIN_US: u64 = 1_000;
 /// Where the server itself goes, when it has to leave its own directory to its boxes.
 const SERVER: &str = "aegis-server";
 
+/// How often whoever is in the way is moved: one may have made others in between.
+const ROUNDS: usize = 100;
+
+/// Where this user may make places.
+pub struct Room {
+    parent: PathBuf,
+}
+
 /// The server's directory in the tree.
 #[derive(Clone, Debug)]
 pub struct Tree {
     directory: PathBuf,
 }
 
-impl Tree {
-    /// Finds the tree and makes the server's directory in it. `None` if this machine has no
-    /// tree that carries what is needed.
-    pub fn find(mounts: &str, own: &str, name: &str) -> Result<Option<Self>, String> {
-        let Some(mount) = mounted(mounts).find(|mount| mount.kind == "cgroup2") else { return Ok(None) };
-        let top = Path::new(mount.point);
-        if !carries(&top.join("cgroup.controllers"), &NEEDED) {
+impl Room {
+    /// Finds it: for root at the top, for anybody else where the server itself is. `None` if
+    /// this machine counts with version 1.
+    pub fn find(mounts: &str, own: &str, root: bool) -> Result<Option<Self>, String> {
+        let Some(standing) = in_unified_tree(mounts, own) else { return Ok(None) };
+        let given = |directory: &Path| carries(&directory.join("cgroup.controllers"), &NEEDED);
+        if !given(&standing.top) && NEEDED.iter().any(|resource| has_tree_of(resource, mounts)) {
             return Ok(None);
         }
-        let path = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-        let own = below(&mount, path);
-        let parent = if rustix::process::geteuid().is_root() { top.to_owned() } else { own.clone() };
-        if !carries(&parent.join("cgroup.controllers"), &NEEDED) {
+        let parent = if root { Some(standing.top) } else { standing.own.map(before_stepping_aside) };
+        let parent = parent.ok_or("the own cgroup is not seen here")?;
+        if !given(&parent) {
             return Err(format!("the cgroup `{}` was not given cpu, memory and pids", parent.display()));
         }
-        // A directory that passes resources on can hold no process itself, but for the top.
-        if parent == own && parent != top {
-            step_aside(&own).map_err(|error| format!("the cgroup `{}` is not delegated: {error}", own.display()))?;
+        may(&parent, Access::WRITE_OK | Access::EXEC_OK)?;
+        for file in ["cgroup.procs", "cgroup.subtree_control"] {
+            may(&parent.join(file), Access::WRITE_OK)?;
         }
-        pass_on(&parent).map_err(|error| format!("the cgroup `{}` is not delegated: {error}", parent.display()))?;
-        let directory = parent.join(name);
-        fs::create_dir_all(&directory).map_err(|error| format!("`{}` cannot be made: {error}", directory.display()))?;
-        pass_on(&directory).map_err(|error| format!("`{}`: {error}", directory.display()))?;
-        Ok(Some(Self { directory }))
+        Ok(Some(Self { parent }))
     }
 
+    /// Makes the server's directory.
+    pub fn open(self, name: &str) -> Result<Tree, String> {
+        let Self { parent } = self;
+        let said = |error: io::Error| format!("the cgroup `{}` cannot be divided: {error}", parent.display());
+        // A directory that passes resources on can hold no process itself, but for the top of
+        // the whole machine, which alone has no type.
+        if parent.join("cgroup.type").exists() {
+            step_aside(&parent).map_err(said)?;
+        }
+        pass_on(&parent).map_err(said)?;
+        let directory = parent.join(name);
+        make_directory(&directory).map_err(|error| format!("`{}` cannot be made: {error}", directory.display()))?;
+        pass_on(&directory)
+            .map_err(|error| format!("the cgroup `{}` cannot be divided: {error}", directory.display()))?;
+        Ok(Tree { directory })
+    }
+}
+
+impl Tree {
     /// The server's directory.
     pub fn directory(&self) -> PathBuf {
         self.directory.clone()
@@ -122,8 +148,45 @@ fn pass_on(directory: &Path) -> io::Result<()> {
 
 /// Moves every process of the directory into one below it.
 fn step_aside(own: &Path) -> io::Result<()> {
+    let procs = own.join("cgroup.procs");
     let aside = own.join(SERVER);
-    fs::create_dir_all(&aside)?;
-    let members = fs::read_to_string(own.join("cgroup.procs"))?;
-    members.lines().try_for_each(|pid| fs::write(aside.join("cgroup.procs"), pid))
+    for _ in 0..ROUNDS {
+        let members = fs::read_to_string(&procs)?;
+        // Of those outside of our namespace no number is told; writing it would mean ourselves.
+        let mut members = members.lines().filter(|pid| *pid != "0").peekable();
+        if members.peek().is_none() {
+            return Ok(());
+        }
+        make_directory(&aside)?;
+        for pid in members {
+            match fs::write(aside.join("cgroup.procs"), pid) {
+                // It has ended.
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                other => other?,
+            }
+        }
+    }
+    Err(io::Error::other("more and more processes are made in it"))
+}
+
+/// The directory that the server was given, if it stands beside its boxes already: because
+/// one before it has moved there, and everything started since then with it.
+fn before_stepping_aside(own: PathBuf) -> PathBuf {
+    match own.parent() {
+        Some(given) if own.file_name().is_some_and(|name| name == SERVER) => given.to_owned(),
+        _ => own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_stands_aside_knows_what_it_was_given() {
+        let check = |own: &str, given: &str| assert_eq!(before_stepping_aside(own.into()), PathBuf::from(given));
+        check("/sys/fs/cgroup/given/aegis-server", "/sys/fs/cgroup/given");
+        check("/sys/fs/cgroup/given", "/sys/fs/cgroup/given");
+        check("/sys/fs/cgroup/aegis-servers", "/sys/fs/cgroup/aegis-servers");
+    }
 }
