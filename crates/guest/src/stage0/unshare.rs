@@ -33,7 +33,7 @@ const NEW_TIME: u64 = 0x80;
 pub struct Identity {
     /// Whether the server may give itself any user id.
     pub privileged: bool,
-    /// User and group on the host.
+    /// User on the host; of a privileged server also the group.
     pub host_id: u32,
     /// User and group in the box.
     pub box_id: u32,
@@ -111,12 +111,15 @@ fn await_identity(told: &OwnedFd) -> Result<(), Errno> {
 
 /// Says who `pid` is in its user namespace.
 fn give(identity: &Identity, pid: u32) -> Result<(), Errno> {
-    let line = format!("{} {} 1\n", identity.box_id, identity.host_id);
+    let line = |host_id: u32| format!("{} {host_id} 1\n", identity.box_id);
+    let mut group = identity.host_id;
     if !identity.privileged {
+        // An ordinary user can give its own group only, which may have another number.
+        group = rustix::process::getegid().as_raw();
         write(pid, "setgroups", "deny")?;
     }
-    write(pid, "gid_map", &line)?;
-    write(pid, "uid_map", &line)
+    write(pid, "gid_map", &line(group))?;
+    write(pid, "uid_map", &line(identity.host_id))
 }
 
 fn write(pid: u32, file: &str, text: &str) -> Result<(), Errno> {
