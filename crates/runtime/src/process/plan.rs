@@ -118,7 +118,9 @@ fn mounts(plan: &BoxPlan, root: &Root, disk: bool) -> Vec<Mount> {
     let at = |target: &str, source: Source| Mount { target: target.to_owned(), source };
     let memory_max = plan.resources.memory_bytes / MEMORY_FILES_PART;
     let memory = |bytes: u64, mode: u32| Source::Memory { bytes, files: MEMORY_FILES_MAX, mode };
-    let workspace = if disk { Source::FileSystem } else { memory(plan.resources.disk_bytes, 0o700) };
+    // Without a disk, files end before the memory does: what is in memory is not killed, and would
+    // leave no room for the next program.
+    let workspace = if disk { Source::FileSystem } else { memory(plan.resources.disk_bytes.min(memory_max), 0o700) };
     let mut mounts = root.mounts.clone();
     mounts.extend([
         at("/dev/pts", Source::Terminals),

@@ -1,5 +1,7 @@
 //! A terminal in a box.
 
+use std::time::{Duration, Instant};
+
 use aegis_conformance::runtime::agent_of;
 use aegis_model::boxes::{Exit, Program, TerminalSize};
 use aegis_model::port::{ByteSource, Running};
@@ -47,13 +49,17 @@ async fn a_shell_on_a_terminal_works_like_one() {
     let size = TerminalSize { rows: 24, columns: 80 };
     let program = Program { terminal: Some(size), ..Program::of(["sh", "-i"]) };
     let Running { mut input, mut output, steering, .. } = made.exec(program).await.expect("started");
-    input.write(Bytes::from_static(b"echo $((6 * 7)) $(tty) $HOME; sleep 60\n")).await.expect("typed");
+    // What the child shows, it shows when the terminal is its own already.
+    let line = b"sh -c 'echo $((6 * 7)) $(tty) $HOME; exec sleep 60'\n";
+    input.write(Bytes::from_static(line)).await.expect("typed");
     until(output.as_mut(), "42 /dev/pts/0 /workspace").await;
     // The shell's child is interrupted, not the shell.
+    let typed = Instant::now();
     input.write(Bytes::from_static(b"\x03")).await.expect("typed");
     input.write(Bytes::from_static(b"exit 5\n")).await.expect("typed");
     while output.read().await.expect("read").is_some() {}
     assert_eq!(steering.ending().await.exit, Exit::Code(5));
+    assert!(typed.elapsed() < Duration::from_secs(50), "the child was not interrupted");
     made.kill().await;
     place.close().await;
 }
