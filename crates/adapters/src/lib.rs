@@ -1,3 +1,4 @@
 //! The remaining ports, one folder each. Must not know: the domain, or each other.
 
+pub mod logs;
 pub mod objects;

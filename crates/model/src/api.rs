@@ -14,7 +14,7 @@ use crate::freeze::FreezeTarget;
 use crate::id::{AgentName, EndpointName, KeyId, RunId, SessionId, TenantId};
 use crate::ledger::Entry;
 use crate::manifest::Manifest;
-use crate::run::Mode;
+use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
 
 /// How many items a page has when nobody says.
@@ -492,4 +492,29 @@ pub struct SessionListQuery {
     /// Also those that have ended.
     #[serde(default)]
     pub all: bool,
+}
+
+/// Which lines of a session's log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogQuery {
+    /// Only lines after this number.
+    #[serde(default)]
+    pub after: u64,
+    /// At most so many; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub limit: Option<u32>,
+    /// Only those of this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+}
+
+/// Lines of a session's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogLines {
+    /// The lines, oldest first.
+    pub items: Vec<LogLine>,
+    /// Send it back as `after` for what comes later.
+    pub next: u64,
 }

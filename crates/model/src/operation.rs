@@ -172,6 +172,7 @@ operations! {
     RunRetry "run_retry" Post "/runs/{run_id}/retry" Operate Change Tenant "Do again what a run did not succeed in; a new run.";
     SessionList "session_list" Get "/sessions" Read Read Tenant "List the sessions.";
     SessionView "session_view" Get "/sessions/{session_id}" Read Read Tenant "Show a session, and what its box uses.";
+    SessionLogs "session_logs" Get "/sessions/{session_id}/logs" Read Read Tenant "Read what the agent wrote to its log in a session.";
     SessionEnd "session_end" Delete "/sessions/{session_id}" Operate Control Tenant "End a session: everything in its box is dead when this answers.";
     KeyList "key_list" Get "/keys" Administer Read Tenant "List the API keys, without their secrets.";
     KeyCreate "key_create" Post "/keys" Administer Change Tenant "Create an API key; its secret is shown once.";

@@ -145,3 +145,35 @@ pub struct SessionView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<BoxStats>,
 }
+
+/// Longest line of a log that is kept whole.
+pub const LOG_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// A line of a log before it has its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDraft {
+    /// When it was written.
+    pub at: Timestamp,
+    /// The run during which it was written, where it belongs to one.
+    pub run_id: Option<RunId>,
+    /// The request it belongs to.
+    pub correlation_id: CorrelationId,
+    /// What was written.
+    pub text: String,
+}
+
+/// A line of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogLine {
+    /// Its number in its session, from 1.
+    pub number: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The run during which it was written, where it belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// The request it belongs to.
+    pub correlation_id: CorrelationId,
+    /// What was written.
+    pub text: String,
+}

@@ -178,13 +178,15 @@ pub enum LogLevel {
 }
 
 /// Logs.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// How.
     pub format: LogFormat,
     /// How much.
     pub level: LogLevel,
+    /// Room for the logs of agents; the oldest go first.
+    pub agents_max_mib: u64,
 }
 
 const fn loopback(port: u16) -> SocketAddr {
@@ -222,6 +224,12 @@ impl Default for HttpConfig {
             key_burst: 4_000,
             failure_rate_per_second: 50,
         }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: LogLevel::Info, agents_max_mib: 1_024 }
     }
 }
 
@@ -297,7 +305,7 @@ impl Config {
         self.listen = options.listen.unwrap_or(self.listen);
         self.metrics_listen = options.metrics_listen.unwrap_or(self.metrics_listen);
         if options.dev {
-            self.log = LogConfig { format: LogFormat::Pretty, level: LogLevel::Debug };
+            self.log = LogConfig { format: LogFormat::Pretty, level: LogLevel::Debug, ..self.log };
         }
     }
 
@@ -309,7 +317,7 @@ impl Config {
             }
         }
         let http = &self.http;
-        let bounds: [(&'static str, u64, u64, u64); 13] = [
+        let bounds: [(&'static str, u64, u64, u64); 14] = [
             ("http.connections_max", http.connections_max as u64, 1, 1_000_000),
             ("http.header_timeout_ms", http.header_timeout_ms, 100, 600_000),
             ("http.body_timeout_ms", http.body_timeout_ms, 100, 3_600_000),
@@ -318,6 +326,7 @@ impl Config {
             ("http.bundle_size_max_bytes", http.bundle_size_max_bytes as u64, 1_024, 1024 * 1024 * 1024),
             ("http.key_rate_per_second", u64::from(http.key_rate_per_second), 1, 100_000_000),
             ("http.key_burst", u64::from(http.key_burst), 1, 100_000_000),
+            ("log.agents_max_mib", self.log.agents_max_mib, 1, 1 << 30),
             // As many as there are users for them.
             ("boxes.alive_max", self.boxes.alive_max as u64, 1, 4_000),
             ("boxes.ready_per_size", self.boxes.ready_per_size as u64, 0, 64),

@@ -60,6 +60,11 @@ impl DataDir {
         self.path.join("code")
     }
 
+    /// Where the logs of agents lie.
+    pub fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
     /// Where what boxes are made of lies.
     pub fn boxes(&self) -> PathBuf {
         self.path.join("boxes")

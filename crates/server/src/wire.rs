@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aegis_adapters::logs::DiskLogs;
 use aegis_adapters::objects::DiskObjects;
 use aegis_dispatch::run::Parts;
 use aegis_dispatch::{Freezes, Gate, Policies, Runs};
@@ -15,7 +16,7 @@ use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
 use aegis_model::boxes::BoxError;
 use aegis_model::manifest::Isolation;
-use aegis_model::port::{Clock, Entropy, Integrity, Objects, Runtime, Store, TenantKeys};
+use aegis_model::port::{Clock, Entropy, Integrity, Logs, Objects, Runtime, Store, TenantKeys};
 use aegis_runtime::process::{ProcessRuntime, Settings};
 use aegis_tenancy::{Tenancy, Vault};
 
@@ -68,6 +69,7 @@ pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError>
         fleet: Arc::clone(&fleet),
         sessions,
         freezes: Arc::clone(&freezes),
+        logs: wire_logs(config, data)?,
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),
     });
@@ -136,6 +138,13 @@ fn wire_sessions(config: &Config, data: &DataDir, ports: &Ports, tiers: &Tiers) 
     };
     let admission = Admission::new(whole, config.boxes.waiting_max);
     Ok(Sessions::new(tiers.clone(), code, admission, Arc::clone(&ports.clock)))
+}
+
+fn wire_logs(config: &Config, data: &DataDir) -> Result<Arc<dyn Logs>, StartError> {
+    let path = data.logs();
+    let bytes_max = config.log.agents_max_mib.saturating_mul(1024 * 1024);
+    let logs = DiskLogs::open(path.clone(), bytes_max).map_err(|cause| StartError::DataDir { path, cause })?;
+    Ok(Arc::new(logs))
 }
 
 /// What was open when the server went away is recorded as crashed before anything begins.

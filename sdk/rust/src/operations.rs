@@ -4,9 +4,9 @@
 use aegis_model::agent::Endpoint;
 use aegis_model::api::{
     AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest,
-    InvokeRequest, KeyCreate, KeyCreated, LedgerItems, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList,
-    PolicyListQuery, PolicyTest, PolicyTestResult, ProofQuery, ProofView, RunBegun, RunListQuery, SessionListQuery,
-    TenantCreate, ThawRequest, VersionView,
+    InvokeRequest, KeyCreate, KeyCreated, LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyAsk,
+    PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest, PolicyTestResult, ProofQuery, ProofView, RunBegun,
+    RunListQuery, SessionListQuery, TenantCreate, ThawRequest, VersionView,
 };
 use aegis_model::freeze::Freeze;
 use aegis_model::key::KeyInfo;
@@ -305,6 +305,14 @@ impl Client {
     /// See [`ClientError`].
     pub async fn session_view(&self, id: &SessionId) -> Answer<SessionView> {
         self.read(Request::of(Operation::SessionView).at("session_id", id)).await
+    }
+
+    /// Reads what the agent wrote to its log in a session.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn session_logs(&self, id: &SessionId, query: &LogQuery) -> Answer<LogLines> {
+        self.read(Request::of(Operation::SessionLogs).at("session_id", id).query(query)).await
     }
 
     /// Ends a session: everything in its box is dead when this answers.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
-    ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, InvokeRequest, KeyCreate, PageQuery, PolicyAsk,
-    PolicyTest, ProofQuery, RunListQuery, SessionListQuery, TenantCreate, ThawRequest,
+    ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, InvokeRequest, KeyCreate, LogQuery, PageQuery,
+    PolicyAsk, PolicyTest, ProofQuery, RunListQuery, SessionListQuery, TenantCreate, ThawRequest,
 };
 use aegis_model::freeze::FreezeTarget;
 use aegis_model::{Code, Fault, KeyId, Operation, RunId, Timestamp};
@@ -152,6 +152,7 @@ async fn call_all(client: &Client) {
     let _ = client.run_retry(&run).await;
     let _ = client.session_list(&SessionListQuery::default()).await;
     let _ = client.session_view(&session).await;
+    let _ = client.session_logs(&session, &LogQuery::default()).await;
     let _ = client.session_end(&session).await;
     let _ = client.key_list(&page).await;
     let _ = client.key_create(&KeyCreate { role: None, tenant: None, label: String::new(), expires_in_ms: None }).await;

@@ -342,3 +342,31 @@ fn many_cold_invocations_at_once_all_succeed() {
     let metrics = server.metrics();
     assert!(metrics.contains("aegis_boxes_made_total{isolation=\"process\"} 80"), "{metrics}");
 }
+
+#[test]
+fn what_an_agent_logs_is_kept_by_session_and_by_run_without_keys() {
+    let server = TestServer::start();
+    let secret = server.key("viewer");
+    shell(&server, "loud", "read x; echo \"line $x\" >&2; printf end >&2");
+    let runs: Vec<String> = (1..=2)
+        .map(|number| {
+            let answer = invoke(&server, "loud", &json!({"session_id": "ada", "input": [number, secret]}));
+            answer.json()["run_id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let lines = |query: &str| server.admin("GET", &format!("/api/v1/sessions/ada/logs{query}"), "").json();
+    let all = lines("");
+    let texts: Vec<&str> = all["items"].as_array().unwrap().iter().map(|line| line["text"].as_str().unwrap()).collect();
+    assert!(texts[0].starts_with("line [1,") && texts[2].starts_with("line [2,"), "{all}");
+    assert_eq!((texts[1], texts[3]), ("end", "end"), "{all}");
+    assert!(!all.to_string().contains(&secret), "{all}");
+    let of_second = lines(&format!("?run_id={}", runs[1]));
+    assert_eq!(of_second["items"].as_array().unwrap().len(), 2, "{of_second}");
+    assert_eq!(lines("?after=3")["items"].as_array().unwrap().len(), 1);
+    let shown = server.aegis(&["run", "logs", "-f", &runs[0]]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("line [1,") && !shown.contains("line [2,"), "{shown}");
+    let stranger = server.tenant("acme");
+    assert_eq!(server.with_key(&stranger, "GET", "/api/v1/sessions/ada/logs", "").status, 404);
+    server.admin("DELETE", "/api/v1/sessions/ada", "");
+}

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use aegis_fleet::session::log::LineLog;
 use aegis_fleet::session::speech::Listener;
 use aegis_model::life::run::Event;
 use aegis_model::run::{Run, RunSummary};
@@ -20,6 +21,7 @@ pub struct LiveRun {
     pub tenant: TenantId,
     /// What it says.
     pub events: RunEvents,
+    log: LineLog,
     run: Mutex<Run>,
     stop: watch::Sender<Option<Event>>,
     ended: watch::Sender<Option<Ended>>,
@@ -27,13 +29,14 @@ pub struct LiveRun {
 
 impl LiveRun {
     /// A run that was just recorded.
-    pub(super) fn new(tenant: TenantId, run: Run) -> Self {
+    pub(super) fn new(log: LineLog, run: Run) -> Self {
         let events = RunEvents::default();
         let first = json!({
             "run_id": run.id, "session_id": run.session_id, "agent": run.agent, "version": run.version,
         });
         events.tell(EventKind::Run, &first);
-        Self { tenant, events, run: Mutex::new(run), stop: watch::Sender::new(None), ended: watch::Sender::new(None) }
+        let (stop, ended) = (watch::Sender::new(None), watch::Sender::new(None));
+        Self { tenant: log.tenant.clone(), events, log, run: Mutex::new(run), stop, ended }
     }
 
     /// The run as it is now.
@@ -72,6 +75,7 @@ impl LiveRun {
 
     /// It has ended: whoever waits learns of it.
     pub(super) fn end(&self, ended: Ended) {
+        self.log.end();
         if let Ok(run) = &ended {
             self.run.lock().unwrap_or_else(PoisonError::into_inner).clone_from(run);
             self.events.tell(EventKind::Outcome, &run.outcome);
@@ -102,7 +106,9 @@ impl Listener for LiveRun {
         self.events.tell(EventKind::Event, &event);
     }
 
-    fn log(&self, _bytes: &[u8]) {}
+    fn log(&self, bytes: &[u8]) {
+        self.log.take(bytes);
+    }
 }
 
 /// The failure that a caller is told of, with the outcome in its details.

@@ -1,9 +1,9 @@
 //! Looking at runs and sessions.
 
-use aegis_model::api::{RunListQuery, SessionListQuery};
+use aegis_model::api::{LogLines, LogQuery, RunListQuery, SessionListQuery};
 use aegis_model::record::{Kind, ListQuery};
-use aegis_model::run::{Run, RunSummary, Session, SessionView};
-use aegis_model::{Fault, RunId, SessionId, TenantId};
+use aegis_model::run::{LogLine, Run, RunSummary, Session, SessionView};
+use aegis_model::{Code, Fault, RunId, SessionId, TenantId};
 
 use super::Runs;
 use super::records::{OPEN, read, run_key, session_key};
@@ -78,6 +78,30 @@ impl Runs {
             }
         }
         Ok(found)
+    }
+
+    /// Lines of a session's log.
+    ///
+    /// # Errors
+    /// `NotFound` when the tenant has no session of that id.
+    pub async fn session_logs(
+        &self,
+        tenant: &TenantId,
+        id: &SessionId,
+        (query, limit): (&LogQuery, usize),
+    ) -> Result<LogLines, Fault> {
+        let there = self.store().get(&session_key(tenant, id)).await?;
+        there.ok_or_else(|| Fault::not_found("session", id.as_str()))?;
+        let wanted = |line: &LogLine| query.run_id.is_none() || line.run_id == query.run_id;
+        let unread = |error| Fault::new(Code::StoreUnavailable, "the logs cannot be read now").caused_by(error);
+        let (mut items, mut next) = (Vec::new(), query.after);
+        while items.is_empty() {
+            let read = self.logs.read(tenant, id, next, limit).await.map_err(unread)?;
+            let Some(last) = read.last() else { break };
+            next = last.number;
+            items.extend(read.into_iter().filter(wanted));
+        }
+        Ok(LogLines { items, next })
     }
 
     /// What is stored of a session that lives is only that it does.

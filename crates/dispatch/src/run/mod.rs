@@ -18,9 +18,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aegis_fleet::Fleet;
 use aegis_fleet::session::Sessions;
+use aegis_fleet::session::log::LineLog;
 use aegis_ledger::journal::Journal;
 use aegis_model::ledger::EntryDecision;
-use aegis_model::port::{Clock, Entropy, Store};
+use aegis_model::port::{Clock, Entropy, Logs, Store};
 use aegis_model::run::Run;
 use aegis_model::{DecisionId, Fault, ReasonClass, RunId, TenantId, Timestamp};
 
@@ -38,6 +39,7 @@ pub struct Runs {
     fleet: Arc<Fleet>,
     sessions: Arc<Sessions>,
     freezes: Arc<Freezes>,
+    logs: Arc<dyn Logs>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     book: Mutex<Book>,
@@ -62,6 +64,8 @@ pub struct Parts {
     pub sessions: Arc<Sessions>,
     /// The kill switch.
     pub freezes: Arc<Freezes>,
+    /// What agents write to their logs.
+    pub logs: Arc<dyn Logs>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids.
@@ -71,9 +75,9 @@ pub struct Parts {
 impl Runs {
     /// No run yet.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { journal, fleet, sessions, freezes, clock, entropy } = parts;
+        let Parts { journal, fleet, sessions, freezes, logs, clock, entropy } = parts;
         let (book, stopping) = (Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { journal, fleet, sessions, freezes, clock, entropy, book, stopping })
+        Arc::new(Self { journal, fleet, sessions, freezes, logs, clock, entropy, book, stopping })
     }
 
     fn store(&self) -> &Arc<dyn Store> {
@@ -106,7 +110,16 @@ impl Runs {
 
     fn enlist(&self, tenant: TenantId, run: Run) -> Arc<LiveRun> {
         let id = run.id.clone();
-        let live = Arc::new(LiveRun::new(tenant, run));
+        let log = LineLog {
+            logs: Arc::clone(&self.logs),
+            clock: Arc::clone(&self.clock),
+            tenant,
+            session: run.session_id.clone(),
+            run: Some(id.clone()),
+            correlation_id: run.correlation_id.clone(),
+            line: Mutex::default(),
+        };
+        let live = Arc::new(LiveRun::new(log, run));
         self.book().live.insert(id, Arc::clone(&live));
         live
     }

@@ -5,6 +5,7 @@
 
 pub mod admission;
 mod live;
+pub mod log;
 mod plan;
 pub mod speech;
 mod stdio;

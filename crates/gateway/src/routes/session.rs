@@ -1,11 +1,11 @@
 //! `/sessions`: list, view, end.
 
-use aegis_model::api::{Page, PageQuery, SessionListQuery};
+use aegis_model::api::{LogLines, LogQuery, Page, PageQuery, SessionListQuery};
 use aegis_model::run::SessionView;
 use aegis_model::{Fault, Operation, SessionId};
 
 use crate::call::Call;
-use crate::page::Part;
+use crate::page::{Part, limit};
 use crate::reply::Reply;
 use crate::route::Route;
 
@@ -16,6 +16,9 @@ pub fn routes() -> Vec<Route> {
             .queried_by::<SessionListQuery>()
             .answers::<Page<SessionView>>(200),
         Route::new(Operation::SessionView, |call| Box::pin(view(call))).answers::<SessionView>(200),
+        Route::new(Operation::SessionLogs, |call| Box::pin(logs(call)))
+            .queried_by::<LogQuery>()
+            .answers::<LogLines>(200),
         Route::new(Operation::SessionEnd, |call| Box::pin(end(call))),
     ]
 }
@@ -30,6 +33,13 @@ async fn list(call: Call) -> Result<Reply, Fault> {
 async fn view(call: Call) -> Result<Reply, Fault> {
     let id: SessionId = call.parameter("session_id")?;
     Reply::ok(&call.rooms().runs.session_view(call.tenant(), &id).await?)
+}
+
+async fn logs(call: Call) -> Result<Reply, Fault> {
+    let id: SessionId = call.parameter("session_id")?;
+    let query: LogQuery = call.query()?;
+    let limit = limit(query.limit)?;
+    Reply::ok(&call.rooms().runs.session_logs(call.tenant(), &id, (&query, limit)).await?)
 }
 
 async fn end(call: Call) -> Result<Reply, Fault> {

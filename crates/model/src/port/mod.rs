@@ -4,6 +4,7 @@
 mod clock;
 mod entropy;
 mod integrity;
+mod logs;
 mod objects;
 mod runtime;
 mod store;
@@ -12,6 +13,7 @@ mod tenant_keys;
 pub use clock::Clock;
 pub use entropy::{Entropy, EntropyError};
 pub use integrity::Integrity;
+pub use logs::{LogError, Logs};
 pub use objects::{ObjectError, Objects};
 pub use runtime::{Answer, ByteSink, ByteSource, LiveBox, Running, Runtime, Steering};
 pub use store::{Store, StoreError, StoreResult};

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod list;
+mod logs;
 mod retry;
 mod show;
 
@@ -14,6 +15,7 @@ use crate::failure::Failure;
 pub(crate) enum Verb {
     List(list::Arguments),
     Show(show::Arguments),
+    Logs(logs::Arguments),
     Cancel(cancel::Arguments),
     Retry(retry::Arguments),
 }
@@ -22,6 +24,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::List(arguments) => list::run(context, arguments),
         Verb::Show(arguments) => show::run(context, &arguments),
+        Verb::Logs(arguments) => logs::run(context, &arguments),
         Verb::Cancel(arguments) => cancel::run(context, &arguments),
         Verb::Retry(arguments) => retry::run(context, &arguments),
     }

@@ -2,6 +2,7 @@
 
 mod kill;
 mod list;
+pub(crate) mod logs;
 mod show;
 
 use crate::context::Context;
@@ -13,6 +14,7 @@ use crate::failure::Failure;
 pub(crate) enum Verb {
     List(list::Arguments),
     Show(show::Arguments),
+    Logs(logs::Arguments),
     Kill(kill::Arguments),
 }
 
@@ -20,6 +22,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::List(arguments) => list::run(context, arguments),
         Verb::Show(arguments) => show::run(context, &arguments),
+        Verb::Logs(arguments) => logs::run(context, &arguments),
         Verb::Kill(arguments) => kill::run(context, &arguments),
     }
 }
