@@ -23,7 +23,15 @@ const EXEC_ROUNDS: usize = 1_000;
 const KILLED: usize = 200;
 const IDLE: usize = 50;
 
-struct Steady(Instant);
+/// A clock that runs from its making on.
+pub struct Steady(Instant);
+
+impl Steady {
+    /// Begins now.
+    pub fn new() -> Self {
+        Self(Instant::now())
+    }
+}
 
 impl Clock for Steady {
     fn now(&self) -> Timestamp {
@@ -48,7 +56,7 @@ async fn measure() -> Outcome<()> {
         directory: directory.path().join("boxes"),
         ready_per_size: 4,
         boxes_max: 1_000,
-        clock: Arc::new(Steady(Instant::now())),
+        clock: Arc::new(Steady::new()),
     };
     let runtime = ProcessRuntime::open(settings).await?;
     println!("boxes: {ROUNDS} rounds in random order; milliseconds");
@@ -61,7 +69,8 @@ async fn measure() -> Outcome<()> {
     Ok(())
 }
 
-fn plan(code: &Path, agent: &[&str]) -> BoxPlan {
+/// A box like any other, with that agent.
+pub fn plan(code: &Path, agent: &[&str]) -> BoxPlan {
     BoxPlan {
         root: RootPlan::Host,
         code: Some(code.to_owned()),
@@ -214,7 +223,7 @@ fn millis(span: Duration) -> f64 {
 }
 
 /// Prints and returns the median.
-fn report(what: &str, samples: &mut [Duration]) -> f64 {
+pub fn report(what: &str, samples: &mut [Duration]) -> f64 {
     samples.sort();
     let at = |part: usize| samples.get(samples.len() * part / 100).copied().map_or(0.0, millis);
     println!("  {what}: p50 {:.2}, p90 {:.2}, p99 {:.2}", at(50), at(90), at(99));

@@ -1,5 +1,5 @@
-//! The benchmarks. Each compares in one run, against a floor or a named peer. Owns only the
-//! choice of which to run: one line per benchmark.
+//! The benchmarks. Each compares in one run, against a floor or a named peer; beside them the
+//! soak, which compares nothing. Owns only the choice of which to run: one line per benchmark.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time, and writes to a directory of its own")]
 
 mod boxes;
@@ -8,6 +8,7 @@ mod decide;
 mod http;
 mod ledger;
 mod reads;
+mod soak;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -25,10 +26,15 @@ const BENCHMARKS: &[Benchmark] = &[
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((word, rest)) = asked.split_first()
+        && word == "soak"
+    {
+        return soak::run(rest).map_or_else(|error| failed(&format!("soak: {error}")), |()| ExitCode::SUCCESS);
+    }
     let known = |name: &String| BENCHMARKS.iter().any(|(benchmark, _)| benchmark == name);
     if !asked.iter().all(known) {
         let names: Vec<&str> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
-        return failed(&format!("usage: aegis-benches [{}]…", names.join("|")));
+        return failed(&format!("usage: aegis-benches [{}]… or soak", names.join("|")));
     }
     let chosen = BENCHMARKS.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|one| one == name));
     for (name, run) in chosen {

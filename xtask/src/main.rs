@@ -1,5 +1,5 @@
 //! The chores of the house as one program: `cargo xtask tidy`, `test`, `gen`, `build`, `up`,
-//! `bench`, `fuzz`, `v2`. The Makefile and the CI call nothing else.
+//! `bench`, `soak`, `fuzz`, `v2`. The Makefile and the CI call nothing else.
 //!
 //! Owns how the repository is checked, tested and built. Must not know the rooms' code: it
 //! depends on none of them, so that it builds in seconds on a cold machine.
@@ -52,6 +52,7 @@ fn perform(verb: &Verb) -> Result<(), Failure> {
         Verb::Up { rest } => release::up(&house, rest),
         Verb::Demo { url, data } => demo::run(&house, url, data),
         Verb::Bench { rest } => release::bench(&house, rest),
+        Verb::Soak { rest } => release::soak(&house, rest),
         Verb::Fuzz { targets, seconds } => fuzz::run(&house, targets, *seconds),
         Verb::V2(errand) => v2::run(&house, errand),
     }

@@ -58,3 +58,8 @@ pub fn bench(house: &House, rest: &[String]) -> Result<(), Failure> {
     let call = Call::cargo(&house.root);
     call.with(["run", "--locked", "--release", "--package", "aegis-benches", "--"]).with(rest).run()
 }
+
+/// Makes many of something, and looks that nothing is left.
+pub fn soak(house: &House, rest: &[String]) -> Result<(), Failure> {
+    bench(house, &[&["soak".to_owned()], rest].concat())
+}

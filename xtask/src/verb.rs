@@ -16,6 +16,9 @@ cargo xtask VERB
   build                     build the release binary as bin/aegis
   up [ARGUMENT]…            install what is missing, build, start `aegis up`
   bench [NAME]…             run the benchmarks
+  soak boxes [--count N] [--concurrency N]
+                            make 10,000 boxes, 50 at a time, unless told otherwise; nothing
+                            may fail and nothing may be left
   fuzz TARGET… [--seconds N]  fuzz, 60 seconds each unless told otherwise
   v2 [--seconds N] [--env NAME=VALUE]… [-- PROGRAM [ARGUMENT]…]
                             run a program as root in a machine that has cgroup v2 only, for
@@ -63,6 +66,11 @@ pub enum Verb {
         /// Passed on.
         rest: Vec<String>,
     },
+    /// Make many of something, and look that nothing is left.
+    Soak {
+        /// Passed on.
+        rest: Vec<String>,
+    },
     /// Fuzz.
     Fuzz {
         /// Which targets; all when empty.
@@ -90,6 +98,7 @@ impl Verb {
             "up" => Ok(Self::Up { rest: rest.to_vec() }),
             "demo" => demo(rest),
             "bench" => Ok(Self::Bench { rest: rest.to_vec() }),
+            "soak" => soak(rest),
             "fuzz" => fuzz(rest),
             "v2" => errand(rest).map(Self::V2),
             other => Err(Failure::Usage(format!("`{other}` is not a verb"))),
@@ -140,15 +149,30 @@ fn fuzz(mut rest: &[String]) -> Result<Verb, Failure> {
             targets.push(word.clone());
             continue;
         }
-        seconds = above_zero(rest.first())?;
+        seconds = above_zero(word, rest.first())?;
         rest = rest.get(1..).unwrap_or_default();
     }
     Ok(Verb::Fuzz { targets, seconds })
 }
 
-fn above_zero(word: Option<&String>) -> Result<u32, Failure> {
+fn soak(rest: &[String]) -> Result<Verb, Failure> {
+    let (what, mut options) = rest.split_first().map_or((None, rest), |(what, options)| (Some(what), options));
+    if what.is_none_or(|what| what != "boxes") {
+        return Err(Failure::Usage("`soak` wants to know of what: `boxes`".to_owned()));
+    }
+    while let [flag, after @ ..] = options {
+        if flag != "--count" && flag != "--concurrency" {
+            return Err(Failure::Usage(format!("`{flag}` is not `--count` or `--concurrency`")));
+        }
+        above_zero(flag, after.first())?;
+        options = after.get(1..).unwrap_or_default();
+    }
+    Ok(Verb::Soak { rest: rest.to_vec() })
+}
+
+fn above_zero(flag: &str, word: Option<&String>) -> Result<u32, Failure> {
     let number = word.and_then(|word| word.parse().ok()).filter(|number| *number > 0);
-    number.ok_or_else(|| Failure::Usage("`--seconds` wants a number above 0".to_owned()))
+    number.ok_or_else(|| Failure::Usage(format!("`{flag}` wants a number above 0")))
 }
 
 fn errand(rest: &[String]) -> Result<Errand, Failure> {
@@ -157,7 +181,7 @@ fn errand(rest: &[String]) -> Result<Errand, Failure> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--" => errand.program = words.by_ref().cloned().collect(),
-            "--seconds" => errand.seconds = above_zero(words.next())?,
+            "--seconds" => errand.seconds = above_zero(word, words.next())?,
             "--env" => errand.variables.push(setting(words.next())?),
             _ => return Err(Failure::Usage(format!("`{word}` is too much; the program comes after `--`"))),
         }
@@ -206,6 +230,9 @@ mod tests {
         check("demo http://h d", Verb::Demo { url: "http://h".to_owned(), data: "d".to_owned() });
         check("up --dev", Verb::Up { rest: vec!["--dev".to_owned()] });
         check("fuzz manifest --seconds 9", Verb::Fuzz { targets: vec!["manifest".to_owned()], seconds: 9 });
+        let soak = ["boxes", "--count", "9", "--concurrency", "2"].map(str::to_owned).to_vec();
+        check("soak boxes --count 9 --concurrency 2", Verb::Soak { rest: soak });
+        check("soak boxes", Verb::Soak { rest: vec!["boxes".to_owned()] });
         check("fuzz", Verb::Fuzz { targets: vec![], seconds: FUZZ_SECONDS });
         check("v2", Verb::V2(Errand { program: vec![], variables: vec![], seconds: v2::SECONDS }));
         let (program, variables) = (vec!["a".to_owned(), "--env".to_owned()], vec![("K".to_owned(), "v=w".to_owned())]);
@@ -222,6 +249,11 @@ mod tests {
         refused("gen --chek");
         refused("fuzz x --seconds");
         refused("fuzz x --seconds 0");
+        refused("soak");
+        refused("soak shoes");
+        refused("soak boxes 9");
+        refused("soak boxes --count");
+        refused("soak boxes --count 0");
         refused("v2 true");
         refused("v2 --seconds -- true");
         refused("v2 --env K -- true");
