@@ -58,22 +58,24 @@ impl Given {
 
     /// What is left in them, but for the place where servers stand.
     pub fn left(&self) -> Vec<PathBuf> {
-        self.directories.iter().flat_map(|directory| below(directory)).filter(|path| !path.ends_with(SERVERS)).collect()
+        let standing: Vec<PathBuf> = self.directories.iter().map(|directory| directory.join(SERVERS)).collect();
+        let all = self.directories.iter().flat_map(|directory| below(directory));
+        all.filter(|path| !standing.contains(path)).collect()
     }
 }
 
 impl Drop for Given {
     fn drop(&mut self) {
-        self.directories.iter().for_each(|directory| remove(directory));
+        for directory in &self.directories {
+            let deepest_first = below(directory).into_iter().chain([directory.clone()]);
+            deepest_first.for_each(|path| drop(fs::remove_dir(path)));
+        }
     }
 }
 
+/// Everything below, the deepest first.
 fn below(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
-}
-
-fn remove(directory: &Path) {
-    below(directory).iter().for_each(|path| remove(path));
-    let _ = fs::remove_dir(directory);
+    let directories = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+    directories.flat_map(|path| below(&path).into_iter().chain([path])).collect()
 }

@@ -131,13 +131,11 @@ fn carries(file: &Path, needed: &[&str]) -> bool {
     needed.iter().all(|needed| text.split_whitespace().any(|found| found == *needed))
 }
 
-/// Passes the resources on to what is below.
+/// Passes the resources on to what is below: all or none, as some would go where processes are.
 fn pass_on(directory: &Path) -> io::Result<()> {
     let file = directory.join("cgroup.subtree_control");
-    for resource in NEEDED {
-        if !carries(&file, &[resource]) {
-            fs::write(&file, format!("+{resource}"))?;
-        }
+    if !carries(&file, &NEEDED) {
+        fs::write(&file, NEEDED.map(|resource| format!("+{resource}")).join(" "))?;
     }
     for resource in OFFERED {
         // Good to have, and nothing is missing without it.
