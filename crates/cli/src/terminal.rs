@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use aegis_model::boxes::TerminalSize;
+
 use crate::failure::Failure;
 use crate::output::Style;
 
@@ -21,6 +23,32 @@ pub struct Terminal {
     pub colours_messages: bool,
     /// Whether messages go to a person.
     pub messages_are_read: bool,
+}
+
+/// The size of the terminal that this process has, if it has one.
+pub(crate) fn size() -> Option<TerminalSize> {
+    let size = rustix::termios::tcgetwinsize(io::stdin()).ok()?;
+    Some(TerminalSize { rows: size.ws_row, columns: size.ws_col })
+}
+
+/// The terminal passes everything on as it is typed, until this is dropped.
+pub(crate) struct RawTerminal(rustix::termios::Termios);
+
+impl RawTerminal {
+    /// Makes the terminal of this process pass everything on.
+    pub(crate) fn enter() -> Option<Self> {
+        let before = rustix::termios::tcgetattr(io::stdin()).ok()?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, &raw).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for RawTerminal {
+    fn drop(&mut self) {
+        let _gone = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, &self.0);
+    }
 }
 
 impl Terminal {

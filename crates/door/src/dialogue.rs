@@ -4,7 +4,7 @@
 //! ```text
 //!           Entered           Ready
 //!   silent ─────────► entered ──────► ready: Started · StartFailed · Exited · Done · Open
-//!      │                 │
+//!      │                 │                   · Connected · ConnectFailed
 //!      └─── SetupFailed ─┴──► failed: nothing
 //!
 //!   a program:  asked ── Started ──► runs ── Exited ──► forgotten
@@ -65,6 +65,7 @@ pub struct Dialogue {
     stage: Stage,
     programs: BTreeMap<ProcessId, Program>,
     jobs: BTreeSet<JobId>,
+    connects: BTreeSet<JobId>,
     opens: u32,
 }
 
@@ -79,15 +80,21 @@ impl Dialogue {
         self.jobs.insert(job);
     }
 
+    /// The guest is asked to connect to a server inside.
+    pub fn ask_connect(&mut self, job: JobId) {
+        self.connects.insert(job);
+    }
+
     /// A question with this number did not reach the guest.
     pub fn take_back(&mut self, number: u32) {
         self.programs.remove(&number);
         self.jobs.remove(&number);
+        self.connects.remove(&number);
     }
 
     /// How many answers are due: programs that have not ended, and work that is not done.
     pub fn due(&self) -> usize {
-        self.programs.len().saturating_add(self.jobs.len())
+        self.programs.len().saturating_add(self.jobs.len()).saturating_add(self.connects.len())
     }
 
     /// How many programs run, or are being started.
@@ -113,7 +120,8 @@ impl Dialogue {
             }
             ToHost::StartFailed { process, .. } => self.forget(*process, Program::Asked),
             ToHost::Exited { process, .. } => self.forget(*process, Program::Runs),
-            ToHost::Done { job, .. } => self.jobs.remove(job).then_some(()).ok_or(Violation::AnswerToNothing),
+            ToHost::Done { job, .. } => answered(&mut self.jobs, *job),
+            ToHost::Connected { job } | ToHost::ConnectFailed { job, .. } => answered(&mut self.connects, *job),
             ToHost::Open { .. } if self.opens < OPENS_MAX => {
                 self.opens = self.opens.saturating_add(1);
                 Ok(())
@@ -143,6 +151,10 @@ impl Dialogue {
     }
 }
 
+fn answered(asked: &mut BTreeSet<JobId>, job: JobId) -> Result<(), Violation> {
+    asked.remove(&job).then_some(()).ok_or(Violation::AnswerToNothing)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +163,8 @@ mod tests {
     const STARTED: ToHost = ToHost::Started { process: 7 };
     const NOT_STARTED: ToHost = ToHost::StartFailed { process: 7, failure: Failure::NotFound };
     const DONE: ToHost = ToHost::Done { job: 9, failure: None };
+    const CONNECTED: ToHost = ToHost::Connected { job: 11 };
+    const NOT_CONNECTED: ToHost = ToHost::ConnectFailed { job: 11, errno: 111 };
     const OPEN: ToHost = ToHost::Open { kind: StreamKind::Api };
     const ENTERED: ToHost = ToHost::Entered { pid: 2 };
 
@@ -162,11 +176,18 @@ mod tests {
         ToHost::SetupFailed { step: "mounting".to_owned(), errno: 1 }
     }
 
-    /// Says these, the host having asked for program 7 and job 9; what comes of the last one.
-    fn say(messages: &[ToHost]) -> Result<(), Violation> {
+    fn asked() -> Dialogue {
         let mut dialogue = Dialogue::default();
         dialogue.ask_program(7);
         dialogue.ask_job(9);
+        dialogue.ask_connect(11);
+        dialogue
+    }
+
+    /// Says these, the host having asked for program 7, job 9 and connection 11; what comes of
+    /// the last one.
+    fn say(messages: &[ToHost]) -> Result<(), Violation> {
+        let mut dialogue = asked();
         let (last, before) = messages.split_last().expect("a message");
         for message in before {
             dialogue.hear(message).unwrap_or_else(|violation| panic!("{message:?}: {violation}"));
@@ -189,6 +210,8 @@ mod tests {
         accepted(&[STARTED, exited(), DONE]);
         accepted(&[DONE, NOT_STARTED]);
         accepted(&[STARTED, DONE, OPEN, exited()]);
+        accepted(&[CONNECTED, DONE, STARTED]);
+        accepted(&[NOT_CONNECTED, DONE]);
     }
 
     #[test]
@@ -199,7 +222,7 @@ mod tests {
         assert_eq!(say(&[ENTERED, setup_failed()]), Ok(()));
         assert_eq!(say(&[setup_failed(), ENTERED]), Err(Violation::SetUpOutOfTurn));
         assert_eq!(say(&[setup_failed(), setup_failed()]), Err(Violation::SetUpOutOfTurn));
-        for early in [STARTED, NOT_STARTED, exited(), DONE, OPEN] {
+        for early in [STARTED, NOT_STARTED, exited(), DONE, CONNECTED, NOT_CONNECTED, OPEN] {
             assert_eq!(say(std::slice::from_ref(&early)), Err(Violation::NotSetUp));
             assert_eq!(say(&[ENTERED, early]), Err(Violation::NotSetUp));
         }
@@ -226,18 +249,38 @@ mod tests {
     }
 
     #[test]
+    fn nobody_hands_over_a_connection_that_was_not_asked_for() {
+        refused(&[ToHost::Connected { job: 12 }], Violation::AnswerToNothing);
+        refused(&[ToHost::ConnectFailed { job: 12, errno: 0 }], Violation::AnswerToNothing);
+        for first in [CONNECTED, NOT_CONNECTED] {
+            for second in [CONNECTED, NOT_CONNECTED] {
+                refused(&[first.clone(), second], Violation::AnswerToNothing);
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_of_one_kind_is_none_to_a_question_of_another() {
+        refused(&[ToHost::Connected { job: 9 }], Violation::AnswerToNothing);
+        refused(&[ToHost::ConnectFailed { job: 9, errno: 0 }], Violation::AnswerToNothing);
+        refused(&[ToHost::Connected { job: 7 }], Violation::AnswerToNothing);
+        refused(&[ToHost::Done { job: 11, failure: None }], Violation::AnswerToNothing);
+        refused(&[ToHost::Started { process: 11 }], Violation::UnknownProgram);
+    }
+
+    #[test]
     fn what_was_taken_back_cannot_be_answered() {
-        let mut dialogue = Dialogue::default();
-        dialogue.ask_program(7);
-        dialogue.ask_job(9);
-        dialogue.take_back(7);
-        dialogue.take_back(9);
+        let mut dialogue = asked();
+        for number in [7, 9, 11] {
+            dialogue.take_back(number);
+        }
         assert_eq!(dialogue.due(), 0);
         for message in [ENTERED, ToHost::Ready] {
             assert_eq!(dialogue.hear(&message), Ok(()));
         }
         assert_eq!(dialogue.hear(&STARTED), Err(Violation::UnknownProgram));
         assert_eq!(dialogue.hear(&DONE), Err(Violation::AnswerToNothing));
+        assert_eq!(dialogue.hear(&CONNECTED), Err(Violation::AnswerToNothing));
     }
 
     #[test]
@@ -249,12 +292,12 @@ mod tests {
 
     #[test]
     fn what_is_refused_changes_nothing() {
-        let mut dialogue = Dialogue::default();
-        dialogue.ask_program(7);
-        dialogue.ask_job(9);
-        assert!(dialogue.hear(&DONE).is_err());
-        assert_eq!((dialogue.due(), dialogue.programs()), (2, 1));
-        for message in [ENTERED, ToHost::Ready, DONE, STARTED, exited()] {
+        let mut dialogue = asked();
+        for early in [DONE, CONNECTED] {
+            assert!(dialogue.hear(&early).is_err());
+        }
+        assert_eq!((dialogue.due(), dialogue.programs()), (3, 1));
+        for message in [ENTERED, ToHost::Ready, DONE, CONNECTED, STARTED, exited()] {
             assert_eq!(dialogue.hear(&message), Ok(()));
         }
         assert_eq!((dialogue.due(), dialogue.programs()), (0, 0));

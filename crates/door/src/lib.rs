@@ -7,16 +7,17 @@
 //!    │ ───────────────────────────────────► │  sets the box up, then
 //!    │                                Ready │
 //!    │ ◄─────────────────────────────────── │
-//!    │  Start · Signal · Read · Write …     │
+//!    │  Start · Signal · Read · Connect …   │
 //!    │ ───────────────────────────────────► │
-//!    │           Started · Exited · Done …  │
+//!    │  Started · Exited · Done · Connected │
 //!    │ ◄─────────────────────────────────── │
 //! ```
 //!
 //! One *control stream* per box carries these messages, one frame each. It is there before
 //! anything of the agent is. Every other stream is a connection of its own: on a Unix door a
 //! socket that travels beside a message, made by the side the receiver may trust. So the
-//! kernel multiplexes, with back-pressure, and nobody inside can reach another's stream.
+//! kernel multiplexes, with back-pressure, and nobody inside can reach another's stream. A
+//! connection to a server inside can only be made inside; the host looks at what it is handed.
 //!
 //! Must not know: sockets, the clock, what a message brings about.
 #![deny(clippy::indexing_slicing)]

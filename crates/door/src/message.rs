@@ -70,6 +70,13 @@ pub enum ToGuest {
         /// How long they may take.
         grace_ms: u64,
     },
+    /// Connect to a server inside, and hand the connection over.
+    Connect {
+        /// The number of this piece of work.
+        job: JobId,
+        /// Where it listens on the box's own loopback.
+        port: u16,
+    },
 }
 
 /// What the guest says.
@@ -125,6 +132,18 @@ pub enum ToHost {
     Open {
         /// Where to.
         kind: StreamKind,
+    },
+    /// Connected to the server inside; the connection comes beside it.
+    Connected {
+        /// Which piece of work.
+        job: JobId,
+    },
+    /// Nothing inside takes the connection.
+    ConnectFailed {
+        /// Which piece of work.
+        job: JobId,
+        /// What the kernel said.
+        errno: i32,
     },
 }
 
@@ -207,7 +226,7 @@ impl ToGuest {
             Self::Setup(setup) => setup.descriptors.count(),
             Self::Start { terminal: Some(_), .. } | Self::Read { .. } | Self::Write { .. } => 1,
             Self::Start { terminal: None, .. } => 3,
-            Self::Signal { .. } | Self::Resize { .. } | Self::Shutdown { .. } => 0,
+            Self::Signal { .. } | Self::Resize { .. } | Self::Connect { .. } | Self::Shutdown { .. } => 0,
         }
     }
 }
@@ -215,6 +234,6 @@ impl ToGuest {
 impl ToHost {
     /// How many descriptors come beside it.
     pub fn descriptors(&self) -> usize {
-        usize::from(matches!(self, Self::Open { .. }))
+        usize::from(matches!(self, Self::Open { .. } | Self::Connected { .. }))
     }
 }

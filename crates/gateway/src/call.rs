@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aegis_model::{Act, Code, Fault, TenantId};
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
 
 use crate::{App, Rooms};
@@ -27,6 +28,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
+    /// Gives the connection away, if it is to become something else's.
+    pub upgrade: Option<OnUpgrade>,
 }
 
 impl Call {

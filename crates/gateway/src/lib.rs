@@ -4,6 +4,7 @@
 //! anything is stored or decided: it asks the domain rooms and maps their answers.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod attach;
 mod call;
 mod edge;
 mod events;

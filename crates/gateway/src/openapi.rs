@@ -101,6 +101,9 @@ fn path_parameters(path: &str) -> Vec<Value> {
             let schema = match name {
                 "version" => json!({"type": "integer", "format": "uint64", "minimum": 1}),
                 "key_id" => json!({"type": "string", "pattern": "^key_[0-9a-hjkmnp-tv-z]{26}$"}),
+                "run_id" => json!({"type": "string", "pattern": "^run_[0-9a-hjkmnp-tv-z]{26}$"}),
+                "session_id" => json!({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$"}),
+                "path" => json!({"type": "string", "minLength": 1}),
                 _ => json!({"type": "string", "pattern": NAME_PATTERN}),
             };
             json!({"name": name, "in": "path", "required": true, "schema": schema})
@@ -170,11 +173,18 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         if let Some(schema_of) = schema_of {
             answer["content"] = json!({"application/json": {"schema": schema_of(generator).to_value()}});
         }
+        if route.shape.bytes {
+            let bytes = json!({"type": "string", "format": "binary"});
+            answer["content"]["application/octet-stream"] = json!({"schema": bytes});
+        }
         if route.shape.events {
             let said = json!({"type": "string", "description": "Server-sent events: `run`, then `event` and `gap`, then `outcome`."});
             answer["content"]["text/event-stream"] = json!({"schema": said});
         }
         responses.insert(status.to_string(), answer);
+    }
+    if route.shape.switches {
+        responses.insert("101".to_owned(), json!({"description": "The connection is the program's."}));
     }
     if let Some((status, schema_of)) = route.shape.instead {
         let content = json!({"application/json": {"schema": schema_of(generator).to_value()}});

@@ -23,6 +23,10 @@ pub enum ReplyBody {
     Json(Bytes),
     /// Server-sent events, as they come.
     Events(Body),
+    /// Bytes as they are.
+    Bytes(Bytes),
+    /// The connection speaks another protocol from now on.
+    Switching(&'static str),
 }
 
 impl Reply {
@@ -56,6 +60,16 @@ impl Reply {
         Self { status: StatusCode::OK, body: ReplyBody::Events(body) }
     }
 
+    /// Bytes as they are.
+    pub fn bytes(status: StatusCode, body: Bytes) -> Self {
+        Self { status, body: ReplyBody::Bytes(body) }
+    }
+
+    /// 101: the connection speaks that protocol from now on.
+    pub fn switching(protocol: &'static str) -> Self {
+        Self { status: StatusCode::SWITCHING_PROTOCOLS, body: ReplyBody::Switching(protocol) }
+    }
+
     fn with_status(status: StatusCode, view: &impl Serialize) -> Result<Self, Fault> {
         Ok(Self::json(status, serde_json::to_vec(view).map_err(Fault::internal)?.into()))
     }
@@ -67,6 +81,13 @@ impl IntoResponse for Reply {
         match self.body {
             ReplyBody::Json(body) if body.is_empty() => self.status.into_response(),
             ReplyBody::Json(body) => (self.status, typed("application/json"), Body::from(body)).into_response(),
+            ReplyBody::Bytes(body) => {
+                (self.status, typed("application/octet-stream"), Body::from(body)).into_response()
+            }
+            ReplyBody::Switching(protocol) => {
+                let headers = [(header::CONNECTION, "upgrade"), (header::UPGRADE, protocol)];
+                (self.status, headers).into_response()
+            }
             ReplyBody::Events(body) => (self.status, typed("text/event-stream"), body).into_response(),
         }
     }

@@ -37,6 +37,10 @@ pub struct Shape {
     pub instead: Option<(u16, SchemaOf)>,
     /// Whether it may answer with server-sent events.
     pub events: bool,
+    /// Whether the connection may become something else's.
+    pub switches: bool,
+    /// Whether it answers with bytes as they are.
+    pub bytes: bool,
 }
 
 /// An operation with its handler.
@@ -78,6 +82,30 @@ impl Route {
         self
     }
 
+    /// The connection may become something else's, when it is asked to.
+    #[must_use]
+    pub fn switches(mut self) -> Self {
+        self.shape.switches = true;
+        self
+    }
+
+    /// It answers with bytes as they are.
+    #[must_use]
+    pub fn answers_bytes(mut self) -> Self {
+        self.shape.answer = Some((200, None));
+        self.shape.bytes = true;
+        self
+    }
+
+    /// It takes bytes as they are.
+    #[must_use]
+    pub fn takes_bytes(mut self) -> Self {
+        self.shape
+            .request
+            .push(("application/octet-stream", |_| schemars::json_schema!({"type": "string", "format": "binary"})));
+        self
+    }
+
     /// It takes a `T` as JSON.
     #[must_use]
     pub fn takes<T: JsonSchema>(self) -> Self {
@@ -116,7 +144,8 @@ impl Route {
                 }
             }
         });
-        router.route(operation.path(), served)
+        // The rest of a path is one parameter, slashes and all.
+        router.route(&operation.path().replace("{path}", "{*path}"), served)
     }
 }
 

@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use hyper::upgrade::OnUpgrade;
 use sha2::{Digest, Sha256};
 
 use crate::call::{Call, Parameters, parameter};
@@ -116,7 +117,8 @@ async fn admitted(
     parameters: Parameters,
     (known, request): (Authenticated, Request),
 ) -> Result<Response, Fault> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
     let correlation_id = parts.extensions.get::<CorrelationId>().cloned();
     let correlation_id = correlation_id.ok_or_else(|| Fault::new(Code::Internal, "an internal error occurred"))?;
     let caller = Caller {
@@ -125,7 +127,7 @@ async fn admitted(
         role: known.role,
         correlation_id,
     };
-    if takes_bundle(operation, &parts.headers) {
+    if is_large(operation, &parts.headers) {
         // Whoever may not deploy shall not occupy a place for large bodies.
         let subject = resource_of(operation, &caller, &parameters);
         let request_digest = digest(operation, parts.uri.path(), "", &[]);
@@ -149,7 +151,7 @@ async fn admitted(
     let act = act(&caller, operation, at, &decision, (request_digest, wish.clone()));
     let query = parts.uri.query().unwrap_or("").to_owned();
     let asked = parameters.clone();
-    let call = Call { app: Arc::clone(app), act, parameters, query, headers: parts.headers, body };
+    let call = Call { app: Arc::clone(app), act, parameters, query, headers: parts.headers, body, upgrade };
     let done = carried_out(operation, handler(call)).await;
     let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &asked, at, request_digest };
     settled(app, &ask, wish, done).await
@@ -179,7 +181,10 @@ async fn settled(
         Ok(reply) => return Ok(reply.into_response()),
         Err(fault) => fault,
     };
+    // What takes its time has an answer of its own, once it was begun: only a lost race has not.
+    let of_another = !ask.operation.waits() || fault.code() == Code::Conflict;
     if wish.is_some()
+        && of_another
         && let Some(replayed) = idempotency::replayed(app, ask.caller, &mut wish, ask.request_digest, ask.at).await?
     {
         return Ok(replayed);
@@ -231,8 +236,12 @@ fn digest(operation: Operation, path: &str, query: &str, body: &[u8]) -> [u8; 32
 }
 
 /// Whether the body may be as large as a bundle.
-fn takes_bundle(operation: Operation, headers: &HeaderMap) -> bool {
-    operation == Operation::AgentDeploy && idempotency::is_multipart(headers)
+fn is_large(operation: Operation, headers: &HeaderMap) -> bool {
+    match operation {
+        Operation::AgentDeploy => idempotency::is_multipart(headers),
+        Operation::SessionFilePut => true,
+        _ => false,
+    }
 }
 
 /// Takes in the body: bounded in size and time, and few large ones at once.
@@ -242,16 +251,16 @@ async fn take_body(
     headers: &HeaderMap,
     body: axum::body::Body,
 ) -> Result<Bytes, Fault> {
-    let bundle = takes_bundle(operation, headers);
-    let size_max = if bundle { app.limits.bundle_size_max_bytes } else { app.limits.body_size_max_bytes };
+    let large = is_large(operation, headers);
+    let size_max = if large { app.limits.bundle_size_max_bytes } else { app.limits.body_size_max_bytes };
     let too_large = || Fault::new(Code::TooLarge, format!("the body is larger than {size_max} bytes"));
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > size_max) {
         return Err(too_large());
     }
-    let _place = match bundle {
+    let _place = match large {
         true => {
-            let full = |_| Fault::new(Code::Overloaded, "as many bundles arrive as the server takes at once");
+            let full = |_| Fault::new(Code::Overloaded, "as many large bodies arrive as the server takes at once");
             Some(app.large_bodies.try_acquire().map_err(full)?)
         }
         false => None,

@@ -8,7 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use aegis_door::{DESCRIPTORS_MAX, FRAME_BYTES_MAX, Setup, ToGuest, ToHost, decode, encode};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
 };
 
 /// The control stream.
@@ -39,9 +40,20 @@ impl Control {
 
     /// Tells the host. If it does not listen any more, the box ends with the next receipt.
     pub fn tell(&self, message: &ToHost) {
-        let Ok(frame) = encode(message) else { return };
-        let mut nothing = SendAncillaryBuffer::default();
-        let _ = sendmsg(&self.stream, &[IoSlice::new(&frame)], &mut nothing, SendFlags::NOSIGNAL);
+        let _ = self.send(message, &mut SendAncillaryBuffer::default());
+    }
+
+    /// Hands the host a descriptor over, and says what it is.
+    pub fn hand_over(&self, message: &ToHost, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+        let beside = [descriptor];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut rights = SendAncillaryBuffer::new(&mut space);
+        if rights.push(SendAncillaryMessage::ScmRights(&beside)) { self.send(message, &mut rights) } else { Ok(()) }
+    }
+
+    fn send(&self, message: &ToHost, beside: &mut SendAncillaryBuffer<'_, '_, '_>) -> Result<(), Errno> {
+        let Ok(frame) = encode(message) else { return Ok(()) };
+        sendmsg(&self.stream, &[IoSlice::new(&frame)], beside, SendFlags::NOSIGNAL).map(drop)
     }
 
     /// The first message, which says what the box is to be.

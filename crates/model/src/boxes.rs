@@ -82,7 +82,7 @@ impl Program {
 }
 
 /// The size of a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TerminalSize {
     /// Rows.
     pub rows: u16,
@@ -256,6 +256,12 @@ pub enum BoxError {
     /// The box is gone.
     #[error("the box has ended: {}", .0.as_str())]
     Ended(BoxEnd),
+    /// No server in the box takes connections there.
+    #[error("nothing in the box listens on port {0}")]
+    NotListening(u16),
+    /// A connection into the box broke.
+    #[error("a connection into the box broke")]
+    ConnectionLost,
     /// An output was longer than whoever asked wants to take.
     #[error("the output is longer than {0} bytes")]
     OutputTooLong(usize),
@@ -281,7 +287,10 @@ impl From<BoxError> for Fault {
             BoxError::Unacceptable(_) => Code::Validation,
             BoxError::NoRoom(_) => Code::Overloaded,
             BoxError::SetupFailed { .. } => Code::BoxFailed,
-            BoxError::StartFailed { .. } | BoxError::OutputTooLong(_) => Code::AgentFailed,
+            BoxError::StartFailed { .. }
+            | BoxError::NotListening(_)
+            | BoxError::ConnectionLost
+            | BoxError::OutputTooLong(_) => Code::AgentFailed,
             BoxError::File { problem, .. } => match problem {
                 FileProblem::Missing => Code::NotFound,
                 FileProblem::Refused => Code::Validation,

@@ -10,6 +10,7 @@ pub mod boxes;
 pub mod caller;
 pub mod decision;
 pub mod error;
+pub mod exec;
 pub mod freeze;
 pub mod id;
 pub mod key;

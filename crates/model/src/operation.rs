@@ -173,6 +173,9 @@ operations! {
     SessionList "session_list" Get "/sessions" Read Read Tenant "List the sessions.";
     SessionView "session_view" Get "/sessions/{session_id}" Read Read Tenant "Show a session, and what its box uses.";
     SessionLogs "session_logs" Get "/sessions/{session_id}/logs" Read Read Tenant "Read what the agent wrote to its log in a session.";
+    SessionExec "session_exec" Post "/sessions/{session_id}/exec" Operate Change Tenant "Start a program in a session's box; with `Upgrade: aegis-exec` on a connection of its own.";
+    SessionFileGet "session_file_get" Get "/sessions/{session_id}/files/{path}" Operate Read Tenant "Read a file below `/workspace` of a session's box.";
+    SessionFilePut "session_file_put" Put "/sessions/{session_id}/files/{path}" Operate Change Tenant "Write a file below `/workspace` of a session's box.";
     SessionEnd "session_end" Delete "/sessions/{session_id}" Operate Control Tenant "End a session: everything in its box is dead when this answers.";
     KeyList "key_list" Get "/keys" Administer Read Tenant "List the API keys, without their secrets.";
     KeyCreate "key_create" Post "/keys" Administer Change Tenant "Create an API key; its secret is shown once.";
@@ -195,7 +198,7 @@ operations! {
 impl Operation {
     /// Whether its answer may take as long as a run does.
     pub const fn waits(self) -> bool {
-        matches!(self, Self::AgentInvoke | Self::RunEvents)
+        matches!(self, Self::AgentInvoke | Self::RunEvents | Self::SessionExec)
     }
 
     /// The operation of that name.

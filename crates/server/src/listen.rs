@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -77,35 +77,39 @@ impl Listener {
     /// Serves until `stop` changes, then lets running requests end.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
         let places = Arc::new(Semaphore::new(self.connections_max));
-        let graceful = GracefulShutdown::new();
+        let stopped = stop.clone();
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            let place = tokio::select! {
+                place = Arc::clone(&places).acquire_owned() => place,
+                _ = stop.changed() => break,
+            };
+            let Ok(place) = place else { break };
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
                 _ = stop.changed() => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.attend(stream, peer.ip(), place, &graceful),
+                Ok((stream, peer)) => self.attend(stream, peer.ip(), place, stopped.clone()),
                 Err(error) => refused(&error).await,
             }
         }
         drop(self.socket);
-        graceful.shutdown().await;
+        // All places are free when the last connection has ended.
+        let _all = places.acquire_many(u32::try_from(self.connections_max).unwrap_or(u32::MAX)).await;
     }
 
     /// Serves one connection on a task of its own.
-    fn attend(&self, stream: TcpStream, peer: IpAddr, place: OwnedSemaphorePermit, graceful: &GracefulShutdown) {
+    fn attend(&self, stream: TcpStream, peer: IpAddr, place: OwnedSemaphorePermit, stop: watch::Receiver<bool>) {
         let _ = stream.set_nodelay(true);
         let connections = self.metrics.connections().clone();
         connections.inc();
         let (router, tls, timeout) = (self.router.clone(), self.tls.clone(), self.header_timeout);
-        let watcher = graceful.watcher();
         tokio::spawn(async move {
             match tls {
-                None => converse(stream, peer, router, (timeout, watcher)).await,
+                None => converse(stream, peer, router, (timeout, stop)).await,
                 Some(tls) => {
                     if let Ok(Ok(stream)) = tokio::time::timeout(timeout, tls.accept(stream)).await {
-                        converse(stream, peer, router, (timeout, watcher)).await;
+                        converse(stream, peer, router, (timeout, stop)).await;
                     }
                 }
             }
@@ -116,25 +120,32 @@ impl Listener {
 }
 
 /// Speaks HTTP on one connection until it ends.
-async fn converse<S>(
-    stream: S,
-    peer: IpAddr,
-    router: Router,
-    (timeout, watcher): (Duration, hyper_util::server::graceful::Watcher),
-) where
+async fn converse<S>(stream: S, peer: IpAddr, router: Router, (timeout, mut stop): (Duration, watch::Receiver<bool>))
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         answer(router.clone(), request)
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeout)
-        .max_buf_size(HEAD_SIZE_MAX_BYTES)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(timeout)
+            .max_buf_size(HEAD_SIZE_MAX_BYTES)
+            .max_headers(HEADERS_MAX)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stop.changed() => {
+            // The running request ends; another one is not taken.
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -92,6 +92,11 @@ impl Client {
         self.send(&request).await.map(drop)
     }
 
+    /// Calls an operation that answers with bytes as they are.
+    pub(crate) async fn bytes(&self, request: Request) -> Result<bytes::Bytes, ClientError> {
+        self.send(&request).await
+    }
+
     /// Calls an operation that answers with events.
     pub(crate) async fn follow(&self, request: Request) -> Result<reqwest::Response, ClientError> {
         self.transport.open(&request, self.correlation_id.as_ref(), self.idempotency_key.as_ref()).await

@@ -12,6 +12,7 @@
 //! ```
 
 mod address;
+mod attached;
 mod client;
 mod deployment;
 mod error;
@@ -23,6 +24,7 @@ mod retry;
 mod transport;
 
 pub use aegis_model as model;
+pub use attached::{Attached, Hearing, Saying};
 pub use client::{Client, ClientOptions};
 pub use deployment::{Deployment, ManifestFormat};
 pub use error::ClientError;

@@ -8,12 +8,16 @@ use aegis_model::api::{
     PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest, PolicyTestResult, ProofQuery, ProofView, RunBegun,
     RunListQuery, SessionListQuery, TenantCreate, ThawRequest, VersionView,
 };
+use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
 use aegis_model::key::KeyInfo;
 use aegis_model::run::{Mode, Run, RunSummary, SessionView};
 use aegis_model::tenant::TenantInfo;
 use aegis_model::{AgentName, EndpointName, KeyId, Operation, RunId, SessionId, TenantId};
 
+use bytes::Bytes;
+
+use crate::attached::Attached;
 use crate::client::Client;
 use crate::deployment::Deployment;
 use crate::error::ClientError;
@@ -313,6 +317,40 @@ impl Client {
     /// See [`ClientError`].
     pub async fn session_logs(&self, id: &SessionId, query: &LogQuery) -> Answer<LogLines> {
         self.read(Request::of(Operation::SessionLogs).at("session_id", id).query(query)).await
+    }
+
+    /// Starts a program in a session's box, and waits for its end.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn session_exec(&self, id: &SessionId, request: &ExecRequest) -> Answer<ExecResult> {
+        self.read(Request::of(Operation::SessionExec).at("session_id", id).json(request)).await
+    }
+
+    /// Starts a program in a session's box, on a connection of its own.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn session_attach(&self, id: &SessionId, request: &ExecRequest) -> Answer<Attached> {
+        let request = Request::of(Operation::SessionExec).at("session_id", id).json(request);
+        Attached::open(self, request.switching(EXEC_PROTOCOL)).await
+    }
+
+    /// Reads a file below `/workspace` of a session's box.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn session_file_get(&self, id: &SessionId, path: &str) -> Answer<Bytes> {
+        self.bytes(Request::of(Operation::SessionFileGet).at("session_id", id).at_path(path)).await
+    }
+
+    /// Writes a file below `/workspace` of a session's box.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn session_file_put(&self, id: &SessionId, path: &str, bytes: Bytes, executable: bool) -> Answer<()> {
+        let request = Request::of(Operation::SessionFilePut).at("session_id", id).at_path(path);
+        self.act(request.body("application/octet-stream".to_owned(), bytes).executable(executable)).await
     }
 
     /// Ends a session: everything in its box is dead when this answers.

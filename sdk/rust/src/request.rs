@@ -17,6 +17,8 @@ pub(crate) struct Request {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Option<(String, Bytes)>,
     pub(crate) last_event: Option<u64>,
+    pub(crate) switching: Option<&'static str>,
+    pub(crate) executable: bool,
 }
 
 impl Request {
@@ -28,6 +30,8 @@ impl Request {
             query: Vec::new(),
             body: None,
             last_event: None,
+            switching: None,
+            executable: false,
         }
     }
 
@@ -44,6 +48,28 @@ impl Request {
             let pairs = fields.into_iter().filter_map(|(name, value)| text(value).map(|text| (name, text)));
             self.query.extend(pairs);
         }
+        self
+    }
+
+    /// Fills the rest of the path in. Everything but letters, digits, `-._~` and slashes is escaped.
+    pub(crate) fn at_path(self, path: &str) -> Self {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        let escaped = path.bytes().map(|byte| match byte {
+            byte if plain(byte) => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        });
+        self.at("path", escaped.collect::<String>())
+    }
+
+    /// The connection is to speak that protocol from then on.
+    pub(crate) fn switching(mut self, protocol: &'static str) -> Self {
+        self.switching = Some(protocol);
+        self
+    }
+
+    /// The file that is sent can be executed.
+    pub(crate) fn executable(mut self, executable: bool) -> Self {
+        self.executable = executable;
         self
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aegis_model::error::ErrorEnvelope;
 use aegis_model::operation::Method;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, UPGRADE};
 use reqwest::{Response, StatusCode, Url};
 
 use crate::address;
@@ -20,6 +20,7 @@ use crate::retry::{self, Failure, Stage};
 const API_KEY: &str = "x-api-key";
 const CORRELATION_ID: &str = "x-correlation-id";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const EXECUTABLE: &str = "x-aegis-executable";
 const LAST_EVENT_ID: &str = "last-event-id";
 /// How long an answer may take that comes when a run has ended: as long as a run may, and a bit.
 const PATIENCE: Duration = Duration::from_secs(25 * 60 * 60);
@@ -107,7 +108,11 @@ impl Transport {
         let idempotency_key = chosen(idempotency_key, "idem_")?;
         let headers = self.headers(request, &chosen(correlation_id, "cor_")?, &idempotency_key);
         let mut answer = self.call(request, headers).await.map_err(|failure| failure.error)?;
-        if answer.status().is_success() {
+        let as_asked = match request.switching {
+            Some(_) => answer.status() == StatusCode::SWITCHING_PROTOCOLS,
+            None => answer.status().is_success(),
+        };
+        if as_asked {
             return Ok(answer);
         }
         let bytes = self.body(&mut answer).await.map_err(|failure| failure.error)?;
@@ -121,6 +126,12 @@ impl Transport {
         }
         if let Some(event) = request.last_event {
             call = call.header(LAST_EVENT_ID, event);
+        }
+        if let Some(protocol) = request.switching {
+            call = call.header(CONNECTION, "upgrade").header(UPGRADE, protocol);
+        }
+        if request.executable {
+            call = call.header(EXECUTABLE, "true");
         }
         if let Some((content_type, bytes)) = &request.body {
             call = call.header(CONTENT_TYPE, content_type).body(bytes.clone());

@@ -8,6 +8,7 @@ use aegis_model::api::{
     ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, InvokeRequest, KeyCreate, LogQuery, PageQuery,
     PolicyAsk, PolicyTest, ProofQuery, RunListQuery, SessionListQuery, TenantCreate, ThawRequest,
 };
+use aegis_model::exec::ExecRequest;
 use aegis_model::freeze::FreezeTarget;
 use aegis_model::{Code, Fault, KeyId, Operation, RunId, Timestamp};
 use aegis_sdk::{Client, ClientError, ClientOptions, Deployment};
@@ -153,6 +154,9 @@ async fn call_all(client: &Client) {
     let _ = client.session_list(&SessionListQuery::default()).await;
     let _ = client.session_view(&session).await;
     let _ = client.session_logs(&session, &LogQuery::default()).await;
+    let _ = client.session_exec(&session, &ExecRequest::default()).await;
+    let _ = client.session_file_get(&session, "a b/c").await;
+    let _ = client.session_file_put(&session, "a b/c", Default::default(), true).await;
     let _ = client.session_end(&session).await;
     let _ = client.key_list(&page).await;
     let _ = client.key_create(&KeyCreate { role: None, tenant: None, label: String::new(), expires_in_ms: None }).await;
@@ -180,7 +184,7 @@ async fn every_operation_goes_where_the_table_says() {
         let path = operation.path().replace("{name}", "triage").replace("{version}", "3").replace("{endpoint}", "prod");
         let path = path.replace("{key_id}", key_id().as_str()).replace("{tenant}", "acme");
         let run = RunId::generate(Timestamp::from_millis(1), [7; 10]);
-        let path = path.replace("{run_id}", run.as_str()).replace("{session_id}", "ada");
+        let path = path.replace("{run_id}", run.as_str()).replace("{session_id}", "ada").replace("{path}", "a%20b/c");
         format!("{} /api/v1{path}", operation.method().as_str())
     };
     let expected: BTreeSet<String> = Operation::ALL.iter().map(filled).collect();

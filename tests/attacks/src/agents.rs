@@ -7,6 +7,7 @@ mod guest;
 mod measures;
 mod plain;
 mod processes;
+mod servers;
 mod terminal;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ pub fn run(name: &str, arguments: &[&str]) -> ExitCode {
         ("spin", []) => Some(measures::spin()),
         ("cpu", [milliseconds]) => milliseconds.parse().ok().map(measures::burn),
         ("tty", []) => Some(terminal::run()),
+        ("tcp-echo", [port]) => port.parse().ok().map(servers::tcp_echo),
+        ("http", [port]) => port.parse().ok().map(servers::http),
         _ => None,
     };
     match code {

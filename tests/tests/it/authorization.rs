@@ -19,7 +19,7 @@ fn path(operation: Operation, ids: &Ids) -> String {
     let path = format!("/api/v1{}", operation.path());
     let path = path.replace("{name}", "victim").replace("{version}", "1").replace("{endpoint}", "default");
     let path = path.replace("{key_id}", &ids.key).replace("{tenant}", "acme");
-    path.replace("{run_id}", &ids.run).replace("{session_id}", "victim")
+    path.replace("{run_id}", &ids.run).replace("{session_id}", "victim").replace("{path}", "file")
 }
 
 /// A body the operation would take.
@@ -33,6 +33,7 @@ fn body(operation: Operation) -> &'static str {
         Operation::TenantCreate => r#"{"id":"newcomer"}"#,
         Operation::PolicyTest => r#"{"cases":[{"name":"n","ask":{"action":"agent_list"},"expect":"allow"}]}"#,
         Operation::PolicyExplain => r#"{"action":"agent_list"}"#,
+        Operation::SessionExec => r#"{"command":["sh","-c","echo > file"]}"#,
         Operation::FreezeSet | Operation::FreezeLift => r#"{"target":"agent/victim"}"#,
         _ => "",
     }

@@ -370,3 +370,83 @@ fn what_an_agent_logs_is_kept_by_session_and_by_run_without_keys() {
     assert_eq!(server.with_key(&stranger, "GET", "/api/v1/sessions/ada/logs", "").status, 404);
     server.admin("DELETE", "/api/v1/sessions/ada", "");
 }
+
+#[test]
+fn a_program_runs_in_a_session_and_files_go_in_and_out() {
+    let server = TestServer::start();
+    shell(&server, "idle", "echo 1");
+    invoke(&server, "idle", &json!({"session_id": "ada"}));
+    let exec = |request: Value| server.admin("POST", "/api/v1/sessions/ada/exec", &request.to_string());
+    let done = exec(json!({"command": ["sh", "-c", "cat; echo $X >&2; exit 3"], "input": "abc", "env": {"X": "y"}}));
+    let found = done.json();
+    assert_eq!(
+        (done.status, &found["exit_code"], &found["output"], &found["errors"]),
+        (200, &json!(3), &json!("abc"), &json!("y\n"))
+    );
+    let late = exec(json!({"command": ["sleep", "100"], "timeout_ms": 200})).json();
+    assert_eq!((&late["exit_code"], late["reason"].as_str()), (&Value::Null, Some("out of time")));
+    let missing = exec(json!({"command": ["no-such-program"]}));
+    assert_eq!((missing.status, missing.code().as_str()), (422, "ERR_VALIDATION"), "{}", missing.text);
+    assert_eq!(exec(json!({"command": []})).code(), "ERR_VALIDATION");
+    assert_eq!(exec(json!({"command": ["sh"], "terminal": {"rows": 1, "columns": 1}})).code(), "ERR_VALIDATION");
+    assert_eq!(exec(json!({"command": ["yes"]})).status, 424, "an endless output is cut off");
+
+    let files = "/api/v1/sessions/ada/files";
+    let large = "x".repeat(3 * 1024 * 1024);
+    assert_eq!(server.admin("PUT", &format!("{files}/a/b.txt"), &large).status, 204);
+    assert_eq!(server.admin("GET", &format!("{files}/a/b.txt"), "").text.len(), large.len());
+    assert_eq!(
+        exec(json!({"command": ["wc", "-c", "a/b.txt"]})).json()["output"],
+        format!("{} a/b.txt\n", large.len())
+    );
+    assert_eq!(server.admin("GET", &format!("{files}/missing"), "").status, 404);
+    for hostile in ["%2e%2e/%2e%2e/etc/passwd", "%2Fetc%2Fpasswd", "a"] {
+        let refused = server.admin("GET", &format!("{files}/{hostile}"), "");
+        assert!((400..500).contains(&refused.status) && !refused.text.contains("root:"), "{hostile}: {}", refused.text);
+    }
+    let viewer = server.key("viewer");
+    assert_eq!(server.with_key(&viewer, "POST", "/api/v1/sessions/ada/exec", r#"{"command":["id"]}"#).status, 403);
+    assert_eq!(server.with_key(&viewer, "GET", &format!("{files}/a/b.txt"), "").status, 403);
+    assert_eq!(server.admin("DELETE", "/api/v1/sessions/ada", "").status, 204);
+    assert_eq!(exec(json!({"command": ["id"]})).status, 404);
+}
+
+#[test]
+fn a_program_on_a_connection_of_its_own_is_killed_when_that_breaks() {
+    let server = TestServer::start();
+    shell(&server, "idle", "echo 1");
+    invoke(&server, "idle", &json!({"session_id": "ada"}));
+    let shown = server.aegis(&["session", "exec", "ada", "--", "sh", "-c", "echo out; echo err >&2; exit 4"]);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!((text(&shown.stdout).as_str(), shown.status.code()), ("out\n", Some(1)), "{}", text(&shown.stderr));
+    assert!(text(&shown.stderr).contains("err\n") && text(&shown.stderr).contains("exit code 4"));
+    let terminal =
+        json!({"command": ["sh", "-c", "tty; stty size"], "terminal": {"rows": 33, "columns": 77}}).to_string();
+    let upgrade = |body: &str| {
+        let headers = [("x-api-key", server.admin.as_str()), ("upgrade", "aegis-exec"), ("connection", "upgrade")];
+        server.call("POST", "/api/v1/sessions/ada/exec", &headers, body)
+    };
+    let said = upgrade(&terminal);
+    assert_eq!(said.status, 101, "{}", said.text);
+    assert!(said.text.contains("/dev/pts/0") && said.text.contains("33 77"), "{:?}", said.text);
+    let pids = || server.admin("GET", "/api/v1/sessions/ada", "").json()["stats"]["pids"].as_u64().unwrap();
+    let before = pids();
+    let body = r#"{"command":["sh","-c","sleep 1000 & sleep 1000"]}"#;
+    let head = format!(
+        "POST /api/v1/sessions/ada/exec HTTP/1.1\r\nhost: {}\r\nx-api-key: {}\r\ncontent-type: application/json\r\nconnection: upgrade\r\nupgrade: aegis-exec\r\ncontent-length: {}\r\n\r\n{body}",
+        server.address,
+        server.admin,
+        body.len()
+    );
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+    let begun = Instant::now();
+    while pids() < before + 3 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it does not start");
+    }
+    drop(stream);
+    while pids() > before {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it lives on");
+    }
+    server.admin("DELETE", "/api/v1/sessions/ada", "");
+}

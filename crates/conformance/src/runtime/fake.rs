@@ -14,7 +14,7 @@ use aegis_model::boxes::{
 };
 use aegis_model::life::box_cycle::{Event, State};
 use aegis_model::manifest::Isolation;
-use aegis_model::port::{ByteSink, ByteSource, LiveBox, Running, Runtime, Steering};
+use aegis_model::port::{ByteSink, ByteSource, Connection, LiveBox, Running, Runtime, Steering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
@@ -37,6 +37,9 @@ struct Core {
     files: Mutex<BTreeMap<String, Bytes>>,
     counts: Mutex<BoxStats>,
     alive: Arc<AtomicUsize>,
+    /// Servers that listen: each is handed the server's side of every connection.
+    servers: Mutex<BTreeMap<u16, mpsc::Sender<Stage>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 struct FakeBox {
@@ -69,6 +72,8 @@ impl Runtime for FakeRuntime {
             files: Mutex::default(),
             counts: Mutex::default(),
             alive: Arc::clone(&self.alive),
+            servers: Mutex::default(),
+            connections: Arc::default(),
         });
         let agent = plan.agent.map(|agent| start(&core, &agent)).transpose()?;
         core.step(Event::Prepared)?;
@@ -166,6 +171,19 @@ impl LiveBox for FakeBox {
         start(&self.core, &program)
     }
 
+    async fn connect(&self, port: u16) -> Result<Connection, BoxError> {
+        self.core.alive()?;
+        let refused = || BoxError::NotListening(port);
+        let server = lock(&self.core.servers).get(&port).cloned().ok_or_else(refused)?;
+        let place = Connected::new(&self.core).ok_or_else(|| BoxError::NoRoom("too many connections".to_owned()))?;
+        let (to_server, input) = mpsc::channel(PIECES);
+        let (output, from_server) = mpsc::channel(PIECES);
+        let stage = Stage { input, output, core: Arc::clone(&self.core) };
+        server.send(stage).await.map_err(|_| refused())?;
+        let input = Box::new(Sink(Some((to_server, Arc::clone(&self.core)))));
+        Ok(Connection { input, output: Box::new(Heard(Source(Some(from_server), Arc::clone(&self.core)), place)) })
+    }
+
     async fn file_put(&self, path: &str, bytes: Bytes, _executable: bool) -> Result<(), BoxError> {
         self.core.alive()?;
         lock(&self.core.files).insert(beneath(path)?, bytes);
@@ -220,6 +238,40 @@ fn beneath(path: &str) -> Result<String, BoxError> {
     let inside = |part: Component<'_>| matches!(part, Component::Normal(_));
     let refused = path.is_empty() || !Path::new(path).components().all(inside);
     if refused { Err(file(path, "leads out of the workspace", FileProblem::Refused)) } else { Ok(path.to_owned()) }
+}
+
+/// The most connections into a box.
+const CONNECTIONS_MAX: usize = 256;
+
+/// A connection that is open, until this is dropped.
+struct Connected(Arc<AtomicUsize>);
+
+impl Connected {
+    fn new(core: &Core) -> Option<Self> {
+        let before = core.connections.fetch_add(1, Ordering::Relaxed);
+        let connected = Self(Arc::clone(&core.connections));
+        (before < CONNECTIONS_MAX).then_some(connected)
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a server says, for as long as its box lives.
+struct Heard(Source, #[expect(dead_code, reason = "held for as long as the connection")] Connected);
+
+#[async_trait]
+impl ByteSource for Heard {
+    async fn read(&mut self) -> Result<Option<Bytes>, BoxError> {
+        let mut end = self.0.1.end.subscribe();
+        tokio::select! {
+            read = self.0.read() => read,
+            _ = end.wait_for(Option::is_some) => Ok(None),
+        }
+    }
 }
 
 /// What an agent that is played has.
@@ -321,6 +373,7 @@ async fn act(mut stage: Stage, words: Vec<String>) -> Exit {
             drop((input, output));
             std::future::pending::<()>().await;
         }
+        "tcp-echo" => listen(stage, word(3).parse().unwrap_or_default()).await,
         "print-forever" => while stage.output.send(Bytes::from(vec![b'x'; 4_096])).await.is_ok() {},
         "daemonise" => {
             let _ = stage.output.send(Bytes::from_static(b"done\n")).await;
@@ -328,6 +381,33 @@ async fn act(mut stage: Stage, words: Vec<String>) -> Exit {
         _ => {}
     }
     Exit::Code(0)
+}
+
+/// Serves connections until it is ended; they end with it.
+async fn listen(stage: Stage, port: u16) {
+    let (server, mut connections) = mpsc::channel(PIECES);
+    let _listening = Listening(Arc::clone(&stage.core), port);
+    lock(&stage.core.servers).insert(port, server);
+    let _ = stage.output.send(Bytes::from_static(b"ready\n")).await;
+    let mut served = tokio::task::JoinSet::new();
+    while let Some(Stage { mut input, output, .. }) = connections.recv().await {
+        served.spawn(async move {
+            while let Some(bytes) = input.recv().await {
+                if output.send(bytes).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// A server that listens, until this is dropped.
+struct Listening(Arc<Core>, u16);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        lock(&self.0.servers).remove(&self.1);
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,7 @@
 //! The suite of the port `Runtime`. A back end calls `suite` with a runtime of its own and
 //! the directory that holds the programs the suite starts; everything else is up to it.
 
+mod connections;
 mod fake;
 mod files;
 mod life;
@@ -61,6 +62,7 @@ pub async fn suite(subject: Subject) {
     life::cases(&subject).await;
     programs::cases(&subject).await;
     files::cases(&subject).await;
+    connections::cases(&subject).await;
     assert_eq!(subject.runtime.alive(), 0, "boxes are left");
     case("closed", life::closed(&subject)).await;
 }

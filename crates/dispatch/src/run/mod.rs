@@ -6,6 +6,7 @@
 mod begin;
 mod drive;
 pub mod events;
+pub mod exec;
 mod live;
 mod look;
 mod records;

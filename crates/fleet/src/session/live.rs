@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aegis_model::boxes::{BoxEnd, BoxError, BoxPlan, BoxStats, Program};
 use aegis_model::life::session::{EndReason, State};
-use aegis_model::port::{ByteSink, LiveBox, Running};
+use aegis_model::port::{ClosedSink, LiveBox, Running};
 use aegis_model::{AgentName, Code, Fault, SessionId, TenantId};
 use bytes::Bytes;
 use tokio::sync::{OnceCell, watch};
@@ -252,21 +252,11 @@ async fn begin(live: &dyn LiveBox, program: &Program, input: Bytes) -> Result<Ru
         Err(BoxError::State(_)) => {
             let mut running = live.exec(program.clone()).await?;
             // An agent may answer before it has read everything, or never read at all.
-            let mut sink = std::mem::replace(&mut running.input, Box::new(Nothing));
+            let mut sink = std::mem::replace(&mut running.input, Box::new(ClosedSink));
             tokio::spawn(async move { sink.write(input).await });
             Ok(running)
         }
         other => other,
-    }
-}
-
-/// Nothing goes there.
-struct Nothing;
-
-#[async_trait::async_trait]
-impl ByteSink for Nothing {
-    async fn write(&mut self, _: Bytes) -> Result<(), BoxError> {
-        Err(BoxError::State("not reading any more"))
     }
 }
 

@@ -3,6 +3,7 @@
 mod agent;
 mod endpoint;
 mod freeze;
+mod inside;
 mod invocation;
 mod key;
 mod ledger;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Route> {
         invocation::routes(),
         run::routes(),
         session::routes(),
+        inside::routes(),
         key::routes(),
         tenant::routes(),
         policy::routes(),

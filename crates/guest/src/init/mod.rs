@@ -4,6 +4,7 @@
 //!
 //! Must not know: what a program is for; whether it should be started.
 
+mod connect;
 mod events;
 mod files;
 mod process;
@@ -139,6 +140,7 @@ impl Init {
             ToGuest::Write { job, path, bytes, executable } => {
                 self.work(job, files::Work::Write { path, bytes, executable }, descriptors);
             }
+            ToGuest::Connect { job, port } => self.connect(job, port),
             ToGuest::Shutdown { grace_ms } => {
                 self.grace_ends_ns = Some(after_ms(now_ns(), grace_ms));
                 let _ = reap::signal_everything(Signal::TERM);
@@ -199,6 +201,14 @@ impl Init {
                 let failure = Some(FileFailure::Other(errno.raw_os_error()));
                 self.control.tell(&ToHost::Done { job, failure });
             }
+        }
+    }
+
+    fn connect(&self, job: JobId, port: u16) {
+        let connected = connect::begin(port);
+        let told = connected.and_then(|stream| self.control.hand_over(&ToHost::Connected { job }, stream.as_fd()));
+        if let Err(errno) = told {
+            self.control.tell(&ToHost::ConnectFailed { job, errno: errno.raw_os_error() });
         }
     }
 

@@ -15,6 +15,6 @@ pub use entropy::{Entropy, EntropyError};
 pub use integrity::Integrity;
 pub use logs::{LogError, Logs};
 pub use objects::{ObjectError, Objects};
-pub use runtime::{Answer, ByteSink, ByteSource, LiveBox, Running, Runtime, Steering};
+pub use runtime::{Answer, ByteSink, ByteSource, ClosedSink, Connection, LiveBox, Running, Runtime, Steering};
 pub use store::{Store, StoreError, StoreResult};
 pub use tenant_keys::{TenantKeys, TenantSecrets};

@@ -62,6 +62,10 @@ pub trait LiveBox: Send + Sync {
     /// Starts a program beside whatever runs.
     async fn exec(&self, program: Program) -> Result<Running, BoxError>;
 
+    /// Connects to a server in the box, which listens on that port of the box's own loopback.
+    /// One that nobody listens on is `NotListening`.
+    async fn connect(&self, port: u16) -> Result<Connection, BoxError>;
+
     /// Writes a file below `/workspace`, with the directories that lead to it. It appears
     /// whole or not at all.
     async fn file_put(&self, path: &str, bytes: Bytes, executable: bool) -> Result<(), BoxError>;
@@ -100,6 +104,14 @@ pub struct Running {
     pub steering: Arc<dyn Steering>,
 }
 
+/// A connection to a server in a box; closed when both of its directions are dropped.
+pub struct Connection {
+    /// What the server reads.
+    pub input: Box<dyn ByteSink>,
+    /// What it says. A connection that breaks is an error, not the end of what it says.
+    pub output: Box<dyn ByteSource>,
+}
+
 /// Steering a program that runs.
 #[async_trait]
 pub trait Steering: Send + Sync {
@@ -125,6 +137,17 @@ pub trait ByteSource: Send + Sync {
 pub trait ByteSink: Send + Sync {
     /// Passes bytes on; ends when they are on their way.
     async fn write(&mut self, bytes: Bytes) -> Result<(), BoxError>;
+}
+
+/// Nothing more goes there.
+#[derive(Clone, Copy, Debug)]
+pub struct ClosedSink;
+
+#[async_trait]
+impl ByteSink for ClosedSink {
+    async fn write(&mut self, _: Bytes) -> Result<(), BoxError> {
+        Err(BoxError::State("not reading any more"))
+    }
 }
 
 /// What a program said until its end.

@@ -13,6 +13,7 @@ use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid
 use tokio::io::unix::AsyncFd;
 
 use super::channel::Heard;
+use super::connection;
 use super::live::Asked;
 use super::shared::Shared;
 use super::watched::watched;
@@ -54,13 +55,13 @@ impl<'s> Listener<'s> {
         while let Err(wait_ns) = self.allowance.take(self.clock.elapsed_ns()) {
             tokio::time::sleep(Duration::from_nanos(wait_ns)).await;
         }
-        // Nothing leads out yet: a stream that came beside it is closed by letting go of it.
-        let message = match self.shared.channel.hear().await {
-            Heard::Message(message, _beside) => message,
+        let (message, beside) = match self.shared.channel.hear().await {
+            Heard::Message(message, beside) => (message, beside),
             Heard::Violation(problem) => return Err(Silence::Violation(problem)),
             Heard::Closed => return Err(Silence::Closed),
         };
-        match self.shared.hear(&message) {
+        connection::judge(&message, &beside).map_err(Silence::Violation)?;
+        match self.shared.hear(&message, beside) {
             Ok(()) => Ok(message),
             Err(violation) => Err(Silence::Violation(violation.to_string())),
         }

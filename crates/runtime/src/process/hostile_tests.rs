@@ -19,6 +19,9 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlag
 use super::super::channel::channel_tests::{DESCRIPTORS_AT_ONCE, send_raw};
 use super::*;
 
+#[path = "hostile_connections.rs"]
+mod connections;
+
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -122,6 +125,8 @@ async fn what_cannot_be_said_ends_the_box_that_says_it() {
         ("fails-late", BoxEnd::DoorViolation),
         ("ends-twice", BoxEnd::DoorViolation),
         ("answers-nothing", BoxEnd::DoorViolation),
+        ("connects-unasked", BoxEnd::DoorViolation),
+        ("connect-fails-unasked", BoxEnd::DoorViolation),
         ("ready-again", BoxEnd::DoorViolation),
         ("enters-again", BoxEnd::DoorViolation),
         ("setup-fails-late", BoxEnd::DoorViolation),
@@ -317,6 +322,7 @@ impl Enemy {
         let exited = exited(process);
         match self.role.as_str() {
             "good" | "stays" => self.serve(),
+            role if role.starts_with("connect") => connections::misbehave(self, role),
             "garbage" => self.raw(&[0xFF; 32], 0),
             "too-long" => self.raw(&[0; FRAME_BYTES_MAX + 1], 0),
             "trailing" => self.raw(&[encode(&exited).expect("a frame"), vec![0]].concat(), 0),

@@ -9,11 +9,12 @@ use std::time::Duration;
 use aegis_door::{FRAME_BYTES_MAX, ToGuest};
 use aegis_model::boxes::{BoxEnd, BoxError, BoxSignal, BoxStats, Ending, Exit, Program, TerminalSize};
 use aegis_model::life::box_cycle::{Event, State};
-use aegis_model::port::{ByteSink, ByteSource, LiveBox, Running, Steering};
+use aegis_model::port::{ByteSink, ByteSource, Connection, LiveBox, Running, Steering};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 
+use super::connection;
 use super::plan;
 use super::shared::{Progress, Shared};
 use super::streams::{Sink, Source, pair, split};
@@ -198,6 +199,24 @@ impl LiveBox for ProcessBox {
         self.say(asked.process, &asked.message, &beside).await?;
         drop(beside);
         asked.started().await
+    }
+
+    async fn connect(&self, port: u16) -> Result<Connection, BoxError> {
+        self.alive()?;
+        let too_many = || BoxError::NoRoom("as many connections into it are open as may be".to_owned());
+        let place = self.shared.connections.take().ok_or_else(too_many)?;
+        let job = self.shared.number();
+        let handed = self.shared.expect_connection(job);
+        self.say(job, &ToGuest::Connect { job, port }, &[]).await?;
+        let opened = match handed.await {
+            Ok(Ok(socket)) => connection::open(socket, &self.shared.counts, place).await,
+            Ok(Err(errno)) => Err(std::io::Error::from_raw_os_error(errno)),
+            Err(_) => return Err(BoxError::Ended(self.ended().await)),
+        };
+        opened.map_err(|error| match error.kind() {
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => BoxError::NotListening(port),
+            _ => BoxError::NoRoom(error.to_string()),
+        })
     }
 
     async fn file_put(&self, path: &str, bytes: Bytes, executable: bool) -> Result<(), BoxError> {

@@ -12,6 +12,7 @@
 mod attend;
 mod cgroup;
 mod channel;
+mod connection;
 mod create;
 mod disk;
 mod hearing;

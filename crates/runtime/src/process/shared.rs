@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::cgroup::Cgroup;
 use super::channel::Channel;
+use super::connection::Places;
 use super::streams::Counts;
 use super::tally::Counted;
 
@@ -36,7 +37,11 @@ struct Talk {
     dialogue: Dialogue,
     programs: HashMap<ProcessId, watch::Sender<Progress>>,
     jobs: HashMap<JobId, oneshot::Sender<Option<FileFailure>>>,
+    connects: HashMap<JobId, oneshot::Sender<Handed>>,
 }
+
+/// A connection that the guest handed over, or what the kernel said when it made it.
+pub type Handed = Result<OwnedFd, i32>;
 
 /// What a box holds of the host while it lives.
 #[derive(Debug)]
@@ -58,6 +63,8 @@ pub struct Shared {
     pub host_id: u32,
     /// Bytes that passed its door.
     pub counts: Arc<Counts>,
+    /// Connections into it.
+    pub connections: Places,
     /// Why it is gone, once it is.
     pub end: watch::Sender<Option<BoxEnd>>,
     process: OnceLock<AsyncFd<OwnedFd>>,
@@ -82,6 +89,7 @@ impl Shared {
             cgroup,
             host_id,
             counts: Arc::default(),
+            connections: Places::default(),
             end: watch::Sender::new(None),
             process: OnceLock::new(),
             held: Mutex::new(Some(held)),
@@ -138,19 +146,30 @@ impl Shared {
         done
     }
 
+    /// Expects a connection to be handed over.
+    pub fn expect_connection(&self, job: JobId) -> oneshot::Receiver<Handed> {
+        let (told, handed) = oneshot::channel();
+        let mut talk = lock(&self.talk);
+        talk.dialogue.ask_connect(job);
+        talk.connects.insert(job, told);
+        handed
+    }
+
     /// The guest could not be asked that.
     pub fn take_back(&self, number: u32) {
         let mut talk = lock(&self.talk);
         talk.dialogue.take_back(number);
         talk.programs.remove(&number);
         talk.jobs.remove(&number);
+        talk.connects.remove(&number);
     }
 
-    /// Takes in what the box says, and tells whoever waits for it.
+    /// Takes in what the box says, and tells whoever waits for it. What came beside it and
+    /// nobody waits for is closed by letting go of it: nothing leads out yet.
     ///
     /// # Errors
     /// When it cannot say that now.
-    pub fn hear(&self, message: &ToHost) -> Result<(), Violation> {
+    pub fn hear(&self, message: &ToHost, beside: Vec<OwnedFd>) -> Result<(), Violation> {
         lock(&self.talk).dialogue.hear(message)?;
         match message {
             ToHost::Started { process } => self.tell(*process, Progress::Started),
@@ -165,9 +184,21 @@ impl Shared {
                 // Whoever asked may have gone.
                 let _ = waiting.map(|waiting| waiting.send(*failure));
             }
+            ToHost::Connected { job } => {
+                if let Some(connection) = beside.into_iter().next() {
+                    self.hand_on(*job, Ok(connection));
+                }
+            }
+            ToHost::ConnectFailed { job, errno } => self.hand_on(*job, Err(*errno)),
             ToHost::Entered { .. } | ToHost::Ready | ToHost::SetupFailed { .. } | ToHost::Open { .. } => {}
         }
         Ok(())
+    }
+
+    fn hand_on(&self, job: JobId, handed: Handed) {
+        let waiting = lock(&self.talk).connects.remove(&job);
+        // Whoever asked may have gone; the connection is closed then.
+        let _ = waiting.map(|waiting| waiting.send(handed));
     }
 
     fn tell(&self, process: ProcessId, progress: Progress) {
@@ -249,5 +280,6 @@ impl Shared {
             program.send_replace(Progress::Ended(ending));
         }
         talk.jobs.clear();
+        talk.connects.clear();
     }
 }

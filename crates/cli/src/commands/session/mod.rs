@@ -1,5 +1,7 @@
 //! `aegis session …`.
 
+mod copy;
+mod exec;
 mod kill;
 mod list;
 pub(crate) mod logs;
@@ -15,6 +17,9 @@ pub(crate) enum Verb {
     List(list::Arguments),
     Show(show::Arguments),
     Logs(logs::Arguments),
+    Exec(exec::Arguments),
+    #[command(name = "cp")]
+    Copy(copy::Arguments),
     Kill(kill::Arguments),
 }
 
@@ -23,6 +28,8 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::List(arguments) => list::run(context, arguments),
         Verb::Show(arguments) => show::run(context, &arguments),
         Verb::Logs(arguments) => logs::run(context, &arguments),
+        Verb::Exec(arguments) => exec::run(context, &arguments),
+        Verb::Copy(arguments) => copy::run(context, &arguments),
         Verb::Kill(arguments) => kill::run(context, &arguments),
     }
 }
