@@ -83,6 +83,7 @@ fn guest_frame(frame: &[u8]) {
 enum Said {
     AskedProgram(u32),
     AskedJob(u32),
+    AskedConnect(u32),
     TakenBack(u32),
     Heard(ToHost),
 }
@@ -109,6 +110,11 @@ fn conversation(mut rest: &[u8]) {
                 rest = after;
                 dialogue.take_back((*number).into());
                 said.push(Said::TakenBack((*number).into()));
+            }
+            4 => {
+                dialogue.ask_connect(number);
+                said.push(Said::AskedConnect(number));
+                number += 1;
             }
             _ => {
                 let Some((length, after)) = rest.split_first() else { return };
@@ -138,7 +144,10 @@ fn may_say(said: &[Said], message: &ToHost) -> bool {
     let ready = heard(&|message| matches!(message, ToHost::Ready)) > 0;
     let failed = heard(&|message| matches!(message, ToHost::SetupFailed { .. })) > 0;
     let taken_back = |number: u32| {
-        let asked = |said: &Said| matches!(said, Said::AskedProgram(n) | Said::AskedJob(n) if *n == number);
+        let asked = |said: &Said| match said {
+            Said::AskedProgram(n) | Said::AskedJob(n) | Said::AskedConnect(n) => *n == number,
+            Said::TakenBack(_) | Said::Heard(_) => false,
+        };
         let since = said.iter().position(asked).unwrap_or_default();
         said[since..].iter().any(|said| matches!(said, Said::TakenBack(n) if *n == number))
     };
@@ -147,6 +156,16 @@ fn may_say(said: &[Said], message: &ToHost) -> bool {
     };
     let asked_job =
         |number: u32| said.iter().any(|said| matches!(said, Said::AskedJob(n) if *n == number)) && !taken_back(number);
+    let asked_connect = |number: u32| {
+        said.iter().any(|said| matches!(said, Said::AskedConnect(n) if *n == number)) && !taken_back(number)
+    };
+    let connected = |number: u32| {
+        let of = |said: &ToHost| match said {
+            ToHost::Connected { job } | ToHost::ConnectFailed { job, .. } => *job == number,
+            _ => false,
+        };
+        heard(&of) > 0
+    };
     let started = |number: u32| heard(&|said| matches!(said, ToHost::Started { process } if *process == number)) > 0;
     let refused =
         |number: u32| heard(&|said| matches!(said, ToHost::StartFailed { process, .. } if *process == number)) > 0;
@@ -163,6 +182,9 @@ fn may_say(said: &[Said], message: &ToHost) -> bool {
             ready
                 && asked_job(*job)
                 && heard(&|said| matches!(said, ToHost::Done { job: done, .. } if done == job)) == 0
+        }
+        ToHost::Connected { job } | ToHost::ConnectFailed { job, .. } => {
+            ready && asked_connect(*job) && !connected(*job)
         }
         ToHost::Open { .. } => {
             ready && heard(&|said| matches!(said, ToHost::Open { .. })) < usize::try_from(OPENS_MAX).expect("a number")

@@ -76,6 +76,7 @@ struct Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         // Otherwise closing could wait for bytes that nobody takes.
+        let _ = sockopt::set_socket_linger(&self.socket, None);
     }
 }
 
