@@ -1,5 +1,5 @@
-//! The demonstration after `up`: deploys the demo agent once the server is ready, and shows a
-//! governed decision and the record of it. Runs beside the server, which never waits for it.
+//! The demonstration after `up`: deploys the example agents once the server is ready, runs
+//! them, and shows a governed decision and the record of it all. Runs beside the server, which never waits for it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,8 +8,27 @@ use crate::failure::Failure;
 use crate::house::House;
 use crate::process::{Call, say};
 
-/// Where the demo agent lies.
-const AGENT: &str = "examples/hello";
+/// An agent of `examples/`, and what it is asked.
+struct Example {
+    name: &'static str,
+    needs: &'static str,
+    says: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const ADA: &[&str] = &["--input", "{\"name\": \"Ada\"}"];
+
+const AGENTS: [Example; 4] = [
+    Example { name: "hello-python", needs: "/usr/bin/python3", says: "an agent in a sealed box:", arguments: ADA },
+    Example { name: "hello-node", needs: "/usr/bin/node", says: "the same in another language:", arguments: ADA },
+    Example { name: "hello-http", needs: "/usr/bin/python3", says: "an agent that is a server:", arguments: ADA },
+    Example {
+        name: "escape-artist",
+        needs: "/usr/bin/python3",
+        says: "an agent that tries to get out of its box:",
+        arguments: &["--stream"],
+    },
+];
 /// How long the server may take to become ready.
 const PATIENCE_ROUNDS: u32 = 150;
 const PAUSE: Duration = Duration::from_millis(200);
@@ -20,18 +39,32 @@ pub fn run(house: &House, url: &str, data: &str) -> Result<(), Failure> {
     if !ready(house, url, &key) {
         return Ok(());
     }
-    if !aegis(house, url, &key).with(["agent", "show", "hello"]).works() {
-        aegis(house, url, &key).with(["agent", "deploy", AGENT]).run()?;
+    for agent in AGENTS.iter().filter(|agent| there(house, agent.needs)) {
+        if !aegis(house, url, &key).with(["agent", "show", agent.name]).works() {
+            let example = format!("examples/{}", agent.name);
+            aegis(house, url, &key).with(["agent", "deploy", example.as_str()]).run()?;
+        }
+        say(agent.says);
+        aegis(house, url, &key).with(["invoke", agent.name]).with(agent.arguments).run()?;
     }
-    let explain = ["policy", "explain", "--action", "connect", "--as-agent", "hello", "--resource"];
+    say("may the agent delete a repository? it was granted nothing:");
+    let explain = ["policy", "explain", "--action", "connect", "--as-agent", "hello-python", "--resource"];
     let deletes = ["Host/api.github.com", "--context", "method=DELETE", "--context", "path=/repos/x"];
-    say("may the agent delete a repository? its manifest asked for GET only:");
     aegis(house, url, &key).with(explain).with(deletes).run()?;
     say("and this is the record, signed and checked:");
-    aegis(house, url, &key).with(["audit", "list"]).run()?;
+    aegis(house, url, &key).with(["audit", "list", "--limit", "10"]).run()?;
     aegis(house, url, &key).with(["audit", "verify"]).run()?;
-    say("the server runs until Ctrl-C; in another terminal try `bin/aegis agent list`");
+    say("the server runs until Ctrl-C; in another terminal try `bin/aegis init my-agent`");
     Ok(())
+}
+
+/// Whether this machine has the interpreter; says so where not.
+fn there(house: &House, program: &str) -> bool {
+    let found = Call::new(program, &house.root).with(["--version"]).works();
+    if !found {
+        say(&format!("no `{program}` on this machine: the agent that needs it is left out"));
+    }
+    found
 }
 
 #[expect(clippy::disallowed_methods, reason = "the server is another process; there is no event to wait for")]

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, audit, completions, doctor, endpoint, freeze, invoke, key, policy, run, session, tenant, thaw, up,
+    agent, audit, completions, doctor, endpoint, freeze, init, invoke, key, policy, run, session, tenant, thaw, up,
 };
 use crate::output::Format;
 
@@ -51,6 +51,7 @@ pub(crate) enum Verb {
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Agent(agent::Verb),
+    Init(init::Arguments),
     Invoke(invoke::Arguments),
     #[command(subcommand)]
     Run(run::Verb),

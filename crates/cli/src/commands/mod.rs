@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod endpoint;
 pub(crate) mod freeze;
+pub(crate) mod init;
 pub(crate) mod invoke;
 pub(crate) mod key;
 mod listing;
@@ -26,6 +27,7 @@ pub(crate) fn perform(context: &mut Context, verb: Verb) -> Result<(), Failure> 
     match verb {
         Verb::Up(arguments) => up::run(context, &arguments),
         Verb::Doctor(arguments) => doctor::run(context, &arguments),
+        Verb::Init(arguments) => init::run(context, &arguments),
         Verb::Invoke(arguments) => invoke::run(context, &arguments),
         Verb::Run(verb) => run::run(context, verb),
         Verb::Session(verb) => session::run(context, verb),

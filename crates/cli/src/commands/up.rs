@@ -61,7 +61,8 @@ fn announce(context: &mut Context, ready: &Ready) {
     }
     context.tell(&format!("kept in {}, shown only this once", ready.admin_key.display()));
     if remembered {
-        context.tell("next, in another terminal:\n  aegis agent deploy .\n  aegis agent list\n  aegis audit list");
+        context
+            .tell("next, in another terminal:\n  aegis init hello\n  aegis agent deploy hello\n  aegis invoke hello");
     }
 }
 
