@@ -9,7 +9,8 @@ pub const HELP: &str = "\
 cargo xtask VERB
 
   test [--only SUITE]…      run every suite, or only those named, and show the seconds of each
-                            suites: fmt, tidy, clippy, gen, unit, doc, schemathesis, fuzz
+                            suites: fmt, tidy, clippy, gen, unit, doc, schemathesis, fuzz,
+                            v2
   ci                        the same as `test`
   tidy                      check the house rules: layers, licences, sizes, words, links
   gen [--check]             write the generated files, or say which of them have drifted

@@ -2,6 +2,7 @@
 //! of seconds that each of them took.
 
 mod schemathesis;
+mod v2;
 
 use crate::failure::Failure;
 use crate::fuzz;
@@ -34,11 +35,25 @@ pub enum Suite {
     Fuzz,
     /// A running server against its own description.
     Schemathesis,
+    /// Boxes on a kernel that has cgroup v2 only.
+    V2,
+}
+
+/// How a suite ended that found no mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It passed.
+    Passed,
+    /// It was not run, because this machine cannot have what it needs.
+    Skipped {
+        /// What that is.
+        reason: String,
+    },
 }
 
 impl Suite {
     /// Every suite, in the order in which they run.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Format,
         Self::Tidy,
         Self::Clippy,
@@ -47,6 +62,7 @@ impl Suite {
         Self::Doc,
         Self::Schemathesis,
         Self::Fuzz,
+        Self::V2,
     ];
 
     /// The name on the command line and in the table.
@@ -60,6 +76,7 @@ impl Suite {
             Self::Doc => "doc",
             Self::Fuzz => "fuzz",
             Self::Schemathesis => "schemathesis",
+            Self::V2 => "v2",
         }
     }
 
@@ -68,9 +85,9 @@ impl Suite {
         Self::ALL.into_iter().find(|suite| suite.name() == name)
     }
 
-    fn run(self, house: &House) -> Result<(), Failure> {
+    fn run(self, house: &House) -> Result<Outcome, Failure> {
         let cargo = || Call::cargo(&house.root);
-        match self {
+        let run = match self {
             Self::Format => cargo().with(["fmt", "--all", "--check"]).run(),
             Self::Tidy => tidy::run(house),
             Self::Clippy => cargo().with(CLIPPY).run(),
@@ -79,7 +96,9 @@ impl Suite {
             Self::Doc => documentation(house),
             Self::Fuzz => fuzz::run(house, &[], FUZZ_SECONDS),
             Self::Schemathesis => schemathesis::run(house),
-        }
+            Self::V2 => return v2::run(house),
+        };
+        run.map(|()| Outcome::Passed)
     }
 }
 
@@ -93,9 +112,10 @@ pub fn run(house: &House, only: &[Suite]) -> Result<(), Failure> {
     for suite in Suite::ALL.into_iter().filter(|suite| only.is_empty() || only.contains(suite)) {
         say(&format!("== {}", suite.name()));
         let watch = Stopwatch::start();
-        result = suite.run(house).map_err(|source| Failure::Suite { name: suite.name(), source: Box::new(source) });
-        rows.push(Row { name: suite.name(), seconds: watch.seconds(), passed: result.is_ok() });
-        if result.is_err() {
+        let outcome = suite.run(house);
+        rows.push(Row { name: suite.name(), seconds: watch.seconds(), result: described(&outcome) });
+        if let Err(source) = outcome {
+            result = Err(Failure::Suite { name: suite.name(), source: Box::new(source) });
             break;
         }
     }
@@ -123,15 +143,20 @@ fn unit(house: &House) -> Result<(), Failure> {
 struct Row {
     name: &'static str,
     seconds: f64,
-    passed: bool,
+    result: String,
+}
+
+fn described(outcome: &Result<Outcome, Failure>) -> String {
+    match outcome {
+        Ok(Outcome::Passed) => "passed".to_owned(),
+        Ok(Outcome::Skipped { reason }) => format!("SKIPPED: {reason}"),
+        Err(_) => "FAILED".to_owned(),
+    }
 }
 
 /// The table as CONTRIBUTING.md shows it.
 fn table(rows: &[Row]) -> String {
-    let line = |row: &Row| {
-        let result = if row.passed { "passed" } else { "FAILED" };
-        format!("| {:<12} | {:>7.1} | {result} |\n", row.name, row.seconds)
-    };
+    let line = |row: &Row| format!("| {:<12} | {:>7.1} | {} |\n", row.name, row.seconds, row.result);
     let lines: String = rows.iter().map(line).collect();
     let whole: f64 = rows.iter().map(|row| row.seconds).sum();
     format!("\n| suite        | seconds | result |\n|---|---:|---|\n{lines}| {:<12} | {whole:>7.1} |        |", "all")
@@ -151,10 +176,12 @@ mod tests {
 
     #[test]
     fn the_table_names_what_failed_and_sums_the_seconds() {
-        let rows =
-            [Row { name: "fmt", seconds: 1.25, passed: true }, Row { name: "unit", seconds: 2.5, passed: false }];
-        let table = table(&rows);
-        for part in ["| fmt ", "passed", "| unit ", "FAILED", "3.8 |"] {
+        let row = |name, seconds, outcome| Row { name, seconds, result: described(&outcome) };
+        let skipped = Outcome::Skipped { reason: "no network".to_owned() };
+        let failed = Err(Failure::Untidy(1));
+        let table =
+            table(&[row("fmt", 1.25, Ok(Outcome::Passed)), row("v2", 0.0, Ok(skipped)), row("unit", 2.5, failed)]);
+        for part in ["| fmt ", "passed", "| v2 ", "SKIPPED: no network", "| unit ", "FAILED", "3.8 |"] {
             assert!(table.contains(part), "{part} in {table}");
         }
     }

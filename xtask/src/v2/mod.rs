@@ -59,20 +59,41 @@ pub struct Errand {
     pub seconds: u32,
 }
 
-/// Runs the errand; fails with the program's exit code unless that is 0.
+/// Runs the errand where we are; fails with the program's exit code unless that is 0.
 pub fn run(house: &House, errand: &Errand) -> Result<(), Failure> {
     let here = std::env::current_dir().map_err(Failure::file(&house.root))?;
     let program = program(&here, errand)?;
-    machine::provide(house, &[QEMU, MKFS, XZ])?;
-    let _turn = turn(house)?;
-    let parts = Parts::provide(house)?;
-    let folder = house.scratch("v2/run")?;
-    pack(&parts, &folder, &program)?;
-    make_disk(&folder)?;
-    let watch = Stopwatch::start();
-    call(&parts, &folder).run_within(Duration::from_secs(errand.seconds.into()))?;
-    say(&format!("the machine ran for {:.1} s", watch.seconds()));
-    judge(&folder.join("console.log"))
+    Machine::provide(house)?.start(house, &program, errand.seconds)
+}
+
+/// A machine that can be started. No other one is while this is held.
+pub struct Machine {
+    parts: Parts,
+    _turn: File,
+}
+
+impl Machine {
+    /// Fetches and installs what it needs.
+    pub fn provide(house: &House) -> Result<Self, Failure> {
+        machine::provide(house, &[QEMU, MKFS, XZ])?;
+        let turn = turn(house)?;
+        Ok(Self { parts: Parts::provide(house)?, _turn: turn })
+    }
+
+    /// Runs the errand in the house; fails with the program's exit code unless that is 0.
+    pub fn run(&self, house: &House, errand: &Errand) -> Result<(), Failure> {
+        self.start(house, &program(&house.root, errand)?, errand.seconds)
+    }
+
+    fn start(&self, house: &House, program: &str, seconds: u32) -> Result<(), Failure> {
+        let folder = house.scratch("v2/run")?;
+        pack(&self.parts, &folder, program)?;
+        make_disk(&folder)?;
+        let watch = Stopwatch::start();
+        call(&self.parts, &folder).run_within(Duration::from_secs(seconds.into()))?;
+        say(&format!("the machine ran for {:.1} s", watch.seconds()));
+        judge(&folder.join("console.log"))
+    }
 }
 
 /// Waits until no other machine runs: two would share processors that are slow for one.
@@ -106,7 +127,7 @@ fn program(here: &Path, errand: &Errand) -> Result<String, Failure> {
 }
 
 /// Refuses what the machine does not see.
-fn seen(path: &Path) -> Result<(), Failure> {
+pub fn seen(path: &Path) -> Result<(), Failure> {
     match HIDDEN.iter().find(|hidden| path.starts_with(hidden)) {
         None => Ok(()),
         Some(hidden) => Err(Failure::Machine(format!(
