@@ -111,6 +111,12 @@ impl Freezes {
         self.require_thawed(&caller.tenant, FreezeTarget::Agent(agent.clone()))
     }
 
+    /// Whether an agent is frozen, by a freeze of whatever kind but that of a key.
+    pub fn is_frozen(&self, tenant: &TenantId, agent: &AgentName) -> bool {
+        let targets = [FreezeTarget::All, FreezeTarget::Tenant(tenant.clone()), FreezeTarget::Agent(agent.clone())];
+        targets.into_iter().any(|target| self.require_thawed(tenant, target).is_err())
+    }
+
     /// Refuses work of an agent that a freeze of whatever kind stops.
     ///
     /// # Errors

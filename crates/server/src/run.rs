@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aegis_dispatch::Runs;
+use aegis_model::Fault;
+use aegis_model::port::Store;
 use axum::Router;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -67,6 +70,7 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     let measured = listener(config, &house, metrics, aegis_gateway::metrics_router(&house.app), None);
     let measuring = tokio::spawn(measured.serve(stopped.clone()));
     let sweeping = tokio::spawn(sweep::run(Arc::clone(&house.store), Arc::clone(&house.clock), stopped));
+    tokio::spawn(warm_up(Arc::clone(&house.runs), Arc::clone(&house.store)));
     tracing::info!(url = ready.url, metrics = ready.metrics_url, "ready");
     on_ready(&ready);
     stop_signals.next().await;
@@ -82,6 +86,19 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     house.runs.close().await;
     house.tiers.close().await;
     Ok(())
+}
+
+/// Boxes that are to be kept ready are made while the server serves already.
+async fn warm_up(runs: Arc<Runs>, store: Arc<dyn Store>) {
+    let warmed = async {
+        for tenant in sweep::tenants(&*store).await? {
+            runs.warm_up_all(&tenant).await?;
+        }
+        Ok::<(), Fault>(())
+    };
+    if let Err(error) = warmed.await {
+        tracing::warn!(%error, "boxes could not be kept ready");
+    }
 }
 
 fn listener(

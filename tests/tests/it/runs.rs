@@ -450,3 +450,50 @@ fn a_program_on_a_connection_of_its_own_is_killed_when_that_breaks() {
     }
     server.admin("DELETE", "/api/v1/sessions/ada", "");
 }
+
+#[test]
+fn boxes_are_kept_ready_and_replaced_and_go_with_their_version() {
+    let server = TestServer::start();
+    let pooled = |script: &str, warm: usize| {
+        let manifest = json!({
+            "apiVersion": "aegis/v1", "kind": "Agent", "metadata": {"name": "warm"},
+            "spec": {
+                "runtime": {"isolation": "process", "command": ["sh", "-c", script]},
+                "resources": {"memory": "32Mi", "pids": 8, "disk": "16Mi"}, "pool": {"warm": warm},
+            },
+        });
+        let deployed = server.admin("POST", "/api/v1/agents", &manifest.to_string());
+        assert_eq!(deployed.status, 201, "{}", deployed.text);
+    };
+    let alive = || {
+        let metrics = server.metrics();
+        let line = metrics.lines().find(|line| line.starts_with("aegis_boxes_alive{")).unwrap().to_owned();
+        line.rsplit(' ').next().unwrap().parse::<usize>().unwrap()
+    };
+    let settles = |number: usize| {
+        let begun = Instant::now();
+        while alive() != number {
+            assert!(begun.elapsed() < Duration::from_secs(10), "{} boxes instead of {number}", alive());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    pooled("date +%s%N > /tmp/born; read x; cat /tmp/born", 2);
+    settles(2);
+    std::thread::sleep(Duration::from_millis(200));
+    let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    let born = invoke(&server, "warm", &json!({})).json()["output"].as_u64().unwrap();
+    assert!(u128::from(born) < before, "it was ready before it was asked");
+    settles(2);
+    let second = invoke(&server, "warm", &json!({})).json()["output"].as_u64().unwrap();
+    assert_ne!(born, second, "a box serves one session");
+    pooled("read x; echo 2", 3);
+    settles(3);
+    assert_eq!(invoke(&server, "warm", &json!({})).json()["output"], 2);
+    server.admin("POST", "/api/v1/freeze", r#"{"target":"agent/warm"}"#);
+    settles(0);
+    server.admin("POST", "/api/v1/thaw", r#"{"target":"agent/warm"}"#);
+    assert_eq!(invoke(&server, "warm", &json!({})).status, 200);
+    settles(3);
+    pooled("exit 1", 0);
+    settles(0);
+}

@@ -15,6 +15,9 @@ use super::Runs;
 use super::live::LiveRun;
 use super::records::{put_run, put_session, read, session_key};
 
+/// How many agents are looked at at once.
+const AGENTS_AT_ONCE: usize = 200;
+
 /// Everything that is known of a run before it is recorded.
 pub(super) struct Wish {
     /// Whose work it is.
@@ -65,6 +68,43 @@ impl Runs {
         Ok(live)
     }
 
+    /// Keeps boxes of what `default` points to ready, where the manifest asks for any. To be
+    /// called whenever it may point elsewhere.
+    pub async fn warm_up(&self, tenant: &TenantId, agent: &AgentName) {
+        if self.freezes.is_frozen(tenant, agent) {
+            return;
+        }
+        let wanted = |version: &VersionView| version.manifest.spec.pool.as_ref().is_some_and(|pool| pool.warm > 0);
+        let version = self.fleet.version_in_force(tenant, agent, None).await.ok().filter(wanted);
+        match version {
+            // Neither is there anything to keep ready for an agent without such an endpoint.
+            None => self.sessions.cool_down(|whose, name| whose == tenant && name == agent),
+            Some(version) => {
+                if let Ok(plan) = self.sessions.plan(&version).await {
+                    self.sessions.warm_up(tenant, &version, &plan);
+                }
+            }
+        }
+    }
+
+    /// Keeps boxes ready of every agent of the tenant that asks for some.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn warm_up_all(&self, tenant: &TenantId) -> Result<(), Fault> {
+        let mut after = None;
+        loop {
+            let agents = self.fleet.agent_list(tenant, after, AGENTS_AT_ONCE).await?;
+            for agent in &agents {
+                self.warm_up(tenant, &agent.name).await;
+            }
+            after = agents.last().map(|agent| agent.name.to_string());
+            if agents.len() < AGENTS_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
     /// A place in the session that is asked for, or in a new one; and the kind of its box.
     async fn seat(self: &Arc<Self>, act: &Act, wish: &Wish) -> Result<(Seat, &'static str), Fault> {
         let tenant = &act.caller.tenant;
@@ -81,6 +121,9 @@ impl Runs {
         };
         let version = self.fleet.version_view(tenant, &wish.agent, number).await?;
         let plan = self.sessions.plan(&version).await?;
+        if plan.warm > 0 && endpoint == EndpointName::default_name() && wish.version.is_none() {
+            self.sessions.warm_up(tenant, &version, &plan);
+        }
         let isolation = self.sessions.isolation(&plan);
         let (id, kept) = match &wish.request.session_id {
             Some(id) => (self.unused(tenant, id).await?, true),

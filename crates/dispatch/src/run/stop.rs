@@ -102,6 +102,12 @@ impl Runs {
         for run in &live {
             run.stop(Event::Kill);
         }
+        self.sessions.cool_down(|tenant, agent| match &freeze.target {
+            FreezeTarget::All => true,
+            FreezeTarget::Tenant(frozen) => tenant == frozen,
+            FreezeTarget::Agent(name) => tenant == owner && agent == name,
+            FreezeTarget::Key(_) => false,
+        });
         self.sessions
             .end_all(EndReason::Killed, |session| match &freeze.target {
                 FreezeTarget::All => true,
@@ -122,6 +128,7 @@ impl Runs {
         for run in &live {
             run.stop(Event::Crash);
         }
+        self.sessions.cool_down(|_, _| true);
         self.sessions.end_all(EndReason::Crashed, |_| true).await;
         let _late = tokio::time::timeout(CLOSE_PATIENCE, ended(live)).await;
     }

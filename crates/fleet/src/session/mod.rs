@@ -7,6 +7,7 @@ pub mod admission;
 mod live;
 pub mod log;
 mod plan;
+mod pool;
 pub mod speech;
 mod stdio;
 
@@ -23,12 +24,14 @@ use crate::code::CodeDirectories;
 use admission::{Admission, Place};
 pub use live::{LiveSession, SessionWish};
 pub use plan::{SessionPlan, session_plan};
+use pool::Pools;
 
 /// What makes boxes for sessions.
 pub(crate) struct Makers {
     pub(crate) tiers: Tiers,
     pub(crate) code: CodeDirectories,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) pools: Arc<Pools>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -36,7 +39,18 @@ impl Makers {
     async fn make(&self, wish: &SessionWish) -> Result<(Arc<dyn LiveBox>, Place), Fault> {
         let plan = &wish.plan;
         let runtime = self.tiers.of(plan.isolation).map_err(Fault::from)?;
-        let place = self.admission.admit(&wish.tenant, &plan.plan.resources).await?;
+        if plan.warm > 0
+            && let Some(ready) = self.pools.take(&(wish.tenant.clone(), wish.agent.clone()), wish.version)
+        {
+            return Ok(ready);
+        }
+        let place = match self.admission.spare(&plan.plan.resources) {
+            Some(place) => place,
+            None => {
+                self.pools.give_way();
+                self.admission.admit(&wish.tenant, &plan.plan.resources).await?
+            }
+        };
         let live = runtime.create(live::with_agent(plan)).await.map_err(live::start_fault)?;
         Ok((live, place))
     }
@@ -70,7 +84,8 @@ impl Drop for Seat {
 impl Sessions {
     /// No session yet.
     pub fn new(tiers: Tiers, code: CodeDirectories, admission: Arc<Admission>, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let makers = Arc::new(Makers { tiers, code, admission, clock });
+        let pools = Pools::new(tiers.clone(), Arc::clone(&admission), Arc::clone(&clock));
+        let makers = Arc::new(Makers { tiers, code, admission, pools, clock });
         Arc::new(Self { makers, live: Mutex::default() })
     }
 
@@ -126,6 +141,17 @@ impl Sessions {
         });
         session.enter();
         Seat { sessions: Arc::clone(self), session: Arc::clone(session), first }
+    }
+
+    /// Keeps boxes of that version ready, if its manifest asks for any, and of no other
+    /// version of the agent.
+    pub fn warm_up(&self, tenant: &TenantId, version: &VersionView, plan: &Arc<SessionPlan>) {
+        self.makers.pools.keep((tenant.clone(), version.agent.clone()), version.version, plan);
+    }
+
+    /// Keeps no boxes of these agents ready any more.
+    pub fn cool_down(&self, which: impl Fn(&TenantId, &AgentName) -> bool) {
+        self.makers.pools.drop_all(which);
     }
 
     /// The session, if it lives.

@@ -51,6 +51,7 @@ async fn deploy(call: Call) -> Result<Reply, Fault> {
     call.rooms().policies.check_grants(call.tenant(), &parsed.manifest)?;
     let deployment = Deployment { parsed, bundle: sent.bundle };
     let version = call.rooms().fleet.agent_deploy(&call.act, deployment).await?;
+    call.rooms().runs.warm_up(call.tenant(), &version.agent).await;
     Reply::created(&version)
 }
 
@@ -62,5 +63,6 @@ async fn view(call: Call) -> Result<Reply, Fault> {
 async fn delete(call: Call) -> Result<Reply, Fault> {
     let name: AgentName = call.parameter("name")?;
     call.rooms().fleet.agent_delete(&call.act, &name).await?;
+    call.rooms().runs.warm_up(call.tenant(), &name).await;
     Ok(Reply::empty())
 }

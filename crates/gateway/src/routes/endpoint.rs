@@ -37,11 +37,14 @@ async fn view(call: Call) -> Result<Reply, Fault> {
 async fn set(call: Call) -> Result<Reply, Fault> {
     let (name, endpoint): (AgentName, EndpointName) = (call.parameter("name")?, call.parameter("endpoint")?);
     let wish: EndpointSet = call.json()?;
-    Reply::ok(&call.rooms().fleet.endpoint_set(&call.act, &name, &endpoint, wish.version).await?)
+    let set = call.rooms().fleet.endpoint_set(&call.act, &name, &endpoint, wish.version).await?;
+    call.rooms().runs.warm_up(call.tenant(), &name).await;
+    Reply::ok(&set)
 }
 
 async fn delete(call: Call) -> Result<Reply, Fault> {
     let (name, endpoint): (AgentName, EndpointName) = (call.parameter("name")?, call.parameter("endpoint")?);
     call.rooms().fleet.endpoint_delete(&call.act, &name, &endpoint).await?;
+    call.rooms().runs.warm_up(call.tenant(), &name).await;
     Ok(Reply::empty())
 }

@@ -35,5 +35,7 @@ async fn view(call: Call) -> Result<Reply, Fault> {
 
 async fn approve(call: Call) -> Result<Reply, Fault> {
     let (name, version): (AgentName, u64) = (call.parameter("name")?, call.parameter("version")?);
-    Reply::ok(&call.rooms().fleet.version_approve(&call.act, &name, version).await?)
+    let view = call.rooms().fleet.version_approve(&call.act, &name, version).await?;
+    call.rooms().runs.warm_up(call.tenant(), &name).await;
+    Reply::ok(&view)
 }

@@ -24,7 +24,7 @@ const LANDING: &[(&str, State)] = &[
     ("/spec/runtime/protocol", State::ValueLater("a2a")),
     ("/spec/reasoning", State::AnyValueLater),
     ("/spec/memory", State::AnyValueLater),
-    ("/spec/pool", State::AnyValueLater),
+    ("/spec/pool/warmup", State::AnyValueLater),
 ];
 
 /// Lists what a tree in the present form uses of what has not landed.
