@@ -1,4 +1,5 @@
 //! The remaining ports, one folder each. Must not know: the domain, or each other.
 
+pub mod agent_http;
 pub mod logs;
 pub mod objects;

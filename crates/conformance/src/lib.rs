@@ -2,6 +2,7 @@
 //! Used by tests only. Must not know any adapter.
 #![expect(clippy::panic, clippy::expect_used, reason = "a suite fails by panicking")]
 
+pub mod agent_http;
 pub mod objects;
 pub mod runtime;
 pub mod store;

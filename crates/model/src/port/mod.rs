@@ -1,6 +1,7 @@
 //! The ports: one trait per file, in plain domain types. Adapters implement them, domain
 //! rooms use them, and only `server` knows which adapter stands behind which port.
 
+mod agent_http;
 mod clock;
 mod entropy;
 mod integrity;
@@ -10,6 +11,7 @@ mod runtime;
 mod store;
 mod tenant_keys;
 
+pub use agent_http::{AgentHttp, HttpConversation, HttpError, HttpHead, HttpMethod, HttpRequest};
 pub use clock::Clock;
 pub use entropy::{Entropy, EntropyError};
 pub use integrity::Integrity;
