@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use aegis_adapters::agent_http::HyperHttp;
 use aegis_adapters::logs::DiskLogs;
 use aegis_adapters::objects::DiskObjects;
 use aegis_dispatch::run::Parts;
 use aegis_dispatch::{Freezes, Gate, Policies, Runs};
-use aegis_fleet::session::Sessions;
 use aegis_fleet::session::admission::{Admission, Room};
+use aegis_fleet::session::{SessionParts, Sessions};
 use aegis_fleet::{CodeDirectories, Fleet, Tiers};
 use aegis_gateway::{App, Hosts, Metrics, Rooms};
 use aegis_identity::MasterKey;
@@ -16,7 +17,7 @@ use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
 use aegis_model::boxes::BoxError;
 use aegis_model::manifest::Isolation;
-use aegis_model::port::{Clock, Entropy, Integrity, Logs, Objects, Runtime, Store, TenantKeys};
+use aegis_model::port::{AgentHttp, Clock, Entropy, Integrity, Logs, Objects, Runtime, Store, TenantKeys};
 use aegis_runtime::process::{ProcessRuntime, Settings};
 use aegis_tenancy::{Tenancy, Vault};
 
@@ -45,6 +46,7 @@ pub struct House {
 struct Ports {
     store: Arc<dyn Store>,
     objects: Arc<dyn Objects>,
+    logs: Arc<dyn Logs>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     vault: Arc<Vault>,
@@ -53,7 +55,7 @@ struct Ports {
 
 /// Builds the house in `data`.
 pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError> {
-    let ports = wire_ports(data)?;
+    let ports = wire_ports(config, data)?;
     let keys: Arc<dyn TenantKeys> = Arc::clone(&ports.vault) as Arc<dyn TenantKeys>;
     let journal = Arc::new(Journal::new(Arc::clone(&ports.store), Arc::clone(&keys)));
     let tenancy = wire_tenancy(&ports, &journal);
@@ -69,7 +71,7 @@ pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError>
         fleet: Arc::clone(&fleet),
         sessions,
         freezes: Arc::clone(&freezes),
-        logs: wire_logs(config, data)?,
+        logs: Arc::clone(&ports.logs),
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),
     });
@@ -92,14 +94,16 @@ pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError>
     Ok(House { app, store: ports.store, clock: ports.clock, tiers, runs, first_start })
 }
 
-fn wire_ports(data: &DataDir) -> Result<Ports, StartError> {
+fn wire_ports(config: &Config, data: &DataDir) -> Result<Ports, StartError> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let master = data.open_master_key(&*entropy)?;
     let store = wire_store(data, &master)?;
     let objects = wire_objects(data)?;
+    let logs = wire_logs(config, data)?;
     let vault_key = MasterKey::new(master.derive("tenant-keys"));
     let vault = Arc::new(Vault::new(Arc::clone(&store), Arc::clone(&entropy), vault_key));
-    Ok(Ports { store, objects, clock: Arc::new(SystemClock::start()), entropy, vault, master })
+    let clock = Arc::new(SystemClock::start());
+    Ok(Ports { store, objects, logs, clock, entropy, vault, master })
 }
 
 /// What marks rows and grows trees.
@@ -137,7 +141,19 @@ fn wire_sessions(config: &Config, data: &DataDir, ports: &Ports, tiers: &Tiers) 
         pids: config.boxes.pids_max,
     };
     let admission = Admission::new(whole, config.boxes.waiting_max);
-    Ok(Sessions::new(tiers.clone(), code, admission, Arc::clone(&ports.clock)))
+    Ok(Sessions::new(SessionParts {
+        tiers: tiers.clone(),
+        code,
+        admission,
+        http: wire_agent_http(),
+        logs: Arc::clone(&ports.logs),
+        clock: Arc::clone(&ports.clock),
+    }))
+}
+
+/// What speaks with agents that are servers.
+fn wire_agent_http() -> Arc<dyn AgentHttp> {
+    Arc::new(HyperHttp)
 }
 
 fn wire_logs(config: &Config, data: &DataDir) -> Result<Arc<dyn Logs>, StartError> {

@@ -129,7 +129,7 @@ impl Runs {
             Some(id) => (self.unused(tenant, id).await?, true),
             None => (SessionId::generate(act.at, self.random()?), false),
         };
-        let seat = self.sessions.begin(session_wish(tenant, id, &version, (kept, plan)));
+        let seat = self.sessions.begin(session_wish(act, id, &version, (kept, plan)));
         if seat.session.wish.agent != wish.agent {
             let rule = "the session was just begun for another agent";
             return Err(Fault::new(Code::StateInvalid, rule).at("/session_id"));
@@ -205,12 +205,13 @@ pub(super) fn subject(run: &Run) -> String {
 }
 
 fn session_wish(
-    tenant: &TenantId,
+    act: &Act,
     id: SessionId,
     version: &VersionView,
     (kept, plan): (bool, Arc<SessionPlan>),
 ) -> SessionWish {
-    SessionWish { tenant: tenant.clone(), id, agent: version.agent.clone(), version: version.version, kept, plan }
+    let (tenant, correlation_id) = (act.caller.tenant.clone(), act.caller.correlation_id.clone());
+    SessionWish { tenant, id, agent: version.agent.clone(), version: version.version, kept, plan, correlation_id }
 }
 
 /// Whether the caller waits for the run.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_fleet::session::speech::Spoken;
+use aegis_fleet::session::speech::{Said, Spoken};
 use aegis_fleet::session::{LiveSession, Seat};
 use aegis_ledger::journal::{Answer, Conclusion, later_answer};
 use aegis_model::life::{run, session};
@@ -56,10 +56,11 @@ impl Runs {
     async fn work(&self, live: &LiveRun, seat: &Seat) -> (run::Event, Spoken) {
         let run = live.run();
         let input = Bytes::from(serde_json::to_vec(&run.input).unwrap_or_default());
+        let said = Said { input, correlation_id: run.correlation_id.clone() };
         let speaking = async {
             seat.session.ready().await.map_err(Spoken::failed)?;
             live.step(run::Event::Started);
-            Ok(seat.session.speak(input, live).await)
+            Ok(seat.session.speak(said, live).await)
         };
         let limit = Duration::from_millis(run.timeout_ms);
         tokio::select! {
@@ -101,7 +102,7 @@ impl Runs {
         let mut changes = vec![put_run(&act.caller.tenant, &run, Expect::Version(1))?];
         if !session.wish.kept {
             let reason = match state {
-                run::State::Succeeded | run::State::Failed => session::EndReason::Completed,
+                run::State::Succeeded => session::EndReason::Completed,
                 _ => session.intended().unwrap_or(session::EndReason::Completed),
             };
             changes.extend(self.session_ended(session, (reason, at)).await?);
@@ -207,9 +208,10 @@ fn answer(outcome: &Outcome, correlation_id: &CorrelationId) -> Result<Answer, F
     }
 }
 
-/// A run that was stopped tells nothing of what it used; its box does, if it is its own.
+/// A run that was stopped, or that a server worked on, tells nothing of what it used; its box
+/// does, if it is its own.
 async fn with_usage(spoken: Spoken, session: &LiveSession) -> Spoken {
-    if spoken.cpu_us > 0 || spoken.answer.is_ok() {
+    if spoken.cpu_us > 0 {
         return spoken;
     }
     let used = session.stats().await.unwrap_or_default();

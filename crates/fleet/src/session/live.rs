@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use aegis_model::boxes::{BoxEnd, BoxError, BoxPlan, BoxStats, Program};
 use aegis_model::life::session::{EndReason, State};
+use aegis_model::manifest::Protocol;
 use aegis_model::port::{ClosedSink, LiveBox, Running};
-use aegis_model::{AgentName, Code, Fault, SessionId, TenantId};
+use aegis_model::{AgentName, Code, CorrelationId, Fault, SessionId, TenantId};
 use bytes::Bytes;
 use tokio::sync::{OnceCell, watch};
 
 use super::admission::Place;
+use super::http::{HttpAgent, Lines, Server};
+use super::log::LineLog;
 use super::plan::SessionPlan;
-use super::speech::{Listener, Spoken};
+use super::speech::{Listener, Said, Spoken};
 use super::{Makers, stdio};
 
 /// How long a box may take to end when it is asked to.
@@ -24,6 +27,8 @@ const GRACE_MS: u64 = 1_000;
 const LOOK_MS: u64 = 1_000;
 /// Less processor time than this in one look is resting.
 const RESTING_US: u64 = 10_000;
+/// A server that is asked how it is may write so much to its log about that.
+const RESTING_BYTES: u64 = 512;
 
 /// What a session is to be.
 #[derive(Clone)]
@@ -40,11 +45,15 @@ pub struct SessionWish {
     pub kept: bool,
     /// What its box is to be.
     pub plan: Arc<SessionPlan>,
+    /// The request that began it.
+    pub correlation_id: CorrelationId,
 }
 
 /// A box, and the room it takes.
 struct Home {
     live: Arc<dyn LiveBox>,
+    /// The agent in it, if it is a server.
+    http: Option<Arc<HttpAgent>>,
     _place: Place,
 }
 
@@ -84,7 +93,7 @@ impl LiveSession {
         match *self.end.borrow() {
             Some(reason) => State::Ended(reason),
             None if self.home.get().is_none() => State::Starting,
-            None if self.open.load(Ordering::Relaxed) > 0 => State::Active,
+            None if self.is_asked() => State::Active,
             None => State::Idle,
         }
     }
@@ -123,14 +132,58 @@ impl LiveSession {
         self.alive()?;
         let made = self.home.get_or_try_init(|| async {
             let (live, place) = self.makers.make(&self.wish).await?;
-            if let Err(fault) = self.alive() {
-                live.kill().await;
-                return Err(fault);
-            }
-            tokio::spawn(Arc::clone(self).attend(Arc::clone(&live)));
-            Ok(Home { live, _place: place })
+            let http = match self.alive() {
+                Ok(()) => self.serve(&live).await,
+                Err(fault) => Err(fault),
+            };
+            let http = match http {
+                Ok(http) => http,
+                Err(fault) => {
+                    live.kill().await;
+                    return Err(fault);
+                }
+            };
+            tokio::spawn(Arc::clone(self).attend(Arc::clone(&live), http.clone()));
+            Ok(Home { live, http, _place: place })
         });
         made.await.map(|_| ())
+    }
+
+    /// Lets an agent that is a server begin; from now on its end is the session's.
+    async fn serve(self: &Arc<Self>, live: &Arc<dyn LiveBox>) -> Result<Option<Arc<HttpAgent>>, Fault> {
+        let plan = &self.wish.plan;
+        if plan.protocol != Protocol::Http {
+            return Ok(None);
+        }
+        let running = begin(live.as_ref(), &plan.program, Bytes::new()).await.map_err(start_fault)?;
+        let server = Server::attend(running, [self.log(), self.log()]);
+        let makers = &self.makers;
+        let lines = Lines::new(Arc::clone(live), plan.port, Arc::clone(&makers.http), Arc::clone(&makers.clock));
+        let agent = Arc::new(HttpAgent::new(self.wish.id.clone(), lines, server));
+        tokio::spawn(Arc::clone(self).end_with(Arc::clone(&agent)));
+        Ok(Some(agent))
+    }
+
+    /// The log of the session, beside its runs.
+    fn log(&self) -> LineLog {
+        LineLog {
+            logs: Arc::clone(&self.makers.logs),
+            clock: Arc::clone(&self.makers.clock),
+            tenant: self.wish.tenant.clone(),
+            session: self.wish.id.clone(),
+            run: None,
+            correlation_id: self.wish.correlation_id.clone(),
+            line: Mutex::default(),
+        }
+    }
+
+    /// A session whose server has ended of its own has crashed. Whoever waits for an answer of
+    /// it has learnt why before.
+    async fn end_with(self: Arc<Self>, agent: Arc<HttpAgent>) {
+        let of_its_own = agent.ended().await;
+        if of_its_own && self.intended().is_none() {
+            self.end(EndReason::Crashed).await;
+        }
     }
 
     /// Nobody comes in any more.
@@ -142,12 +195,17 @@ impl LiveSession {
     }
 
     /// Speaks with the agent: its input in, its answer out.
-    pub async fn speak(self: &Arc<Self>, input: Bytes, listener: &dyn Listener) -> Spoken {
-        let _turn = self.turn.lock().await;
+    pub async fn speak(self: &Arc<Self>, said: Said, listener: &dyn Listener) -> Spoken {
         let Some(home) = self.home.get() else {
             return Spoken::failed(Fault::from(BoxError::State("not ready")));
         };
-        match begin(home.live.as_ref(), &self.wish.plan.program, input).await {
+        if let Some(agent) = &home.http {
+            let answer = agent.speak(&said, listener).await;
+            // What a run used of a server cannot be told from what others did.
+            return self.explained(home, Spoken { answer, cpu_us: 0, memory_peak_bytes: 0 }).await;
+        }
+        let _turn = self.turn.lock().await;
+        match begin(home.live.as_ref(), &self.wish.plan.program, said.input).await {
             Ok(running) => self.explained(home, stdio::hear_out(running, listener).await).await,
             Err(error) => Spoken::failed(start_fault(error)),
         }
@@ -156,11 +214,11 @@ impl LiveSession {
     /// An agent that failed because something it started was killed for want of memory may not
     /// know that itself.
     async fn explained(&self, home: &Home, spoken: Spoken) -> Spoken {
-        let failed = spoken.answer.as_ref().is_err_and(|fault| fault.code() == Code::AgentFailed);
-        let killed = match home.live.stats().await {
-            Ok(stats) if failed => stats.out_of_memory,
-            _ => return spoken,
-        };
+        if spoken.answer.as_ref().err().map(Fault::code) != Some(Code::AgentFailed) {
+            return spoken;
+        }
+        let Ok(stats) = home.live.stats().await else { return spoken };
+        let killed = stats.out_of_memory;
         if self.out_of_memory.swap(killed, Ordering::Relaxed) >= killed {
             return spoken;
         }
@@ -205,12 +263,12 @@ impl LiveSession {
     }
 
     /// Sees to it that it ends when it should, and that its end is told.
-    async fn attend(self: Arc<Self>, live: Arc<dyn LiveBox>) {
+    async fn attend(self: Arc<Self>, live: Arc<dyn LiveBox>, http: Option<Arc<HttpAgent>>) {
         let end = tokio::select! {
             end = live.ended() => end,
             // It was ended while its box was being made.
             _ = self.ended() => live.kill().await,
-            () = self.idle_too_long(live.as_ref()), if self.wish.kept => {
+            () = self.idle_too_long(live.as_ref(), http.as_deref()), if self.wish.kept => {
                 self.intent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(EndReason::Idle);
                 live.stop(GRACE_MS).await
             }
@@ -222,22 +280,44 @@ impl LiveSession {
 
     /// Ends when nothing was asked of it, and it did nothing of its own, for too long.
     #[expect(clippy::disallowed_methods, reason = "idle time is waited for")]
-    async fn idle_too_long(&self, live: &dyn LiveBox) {
-        let look = Duration::from_millis(LOOK_MS.min(self.wish.plan.idle_ms.div_ceil(4)));
+    async fn idle_too_long(&self, live: &dyn LiveBox, http: Option<&HttpAgent>) {
+        let (look_ms, noise_bytes) = match http {
+            Some(_) => (LOOK_MS, RESTING_BYTES),
+            None => (LOOK_MS.min(self.wish.plan.idle_ms.div_ceil(4)), 0),
+        };
         let mut before = BoxStats::default();
         loop {
-            tokio::time::sleep(look).await;
+            tokio::time::sleep(Duration::from_millis(look_ms)).await;
+            if let Some(agent) = http {
+                agent.sweep();
+            }
             let now = live.stats().await.unwrap_or(before);
-            let worked =
-                now.cpu_us.saturating_sub(before.cpu_us) > RESTING_US || now.door_out_bytes > before.door_out_bytes;
+            let spoke = now.door_out_bytes > before.door_out_bytes.saturating_add(noise_bytes);
+            let worked = spoke || now.cpu_us.saturating_sub(before.cpu_us) > RESTING_US;
             before = now;
-            if worked || self.open.load(Ordering::Relaxed) > 0 {
+            if worked || self.is_asked() || self.says_busy(http).await {
                 self.touch();
+            }
+            if http.is_some() {
+                // That it was asked how it is, is no work of its own.
+                before = live.stats().await.unwrap_or(before);
             }
             let idle_ns = self.makers.clock.elapsed_ns().saturating_sub(self.touched_ns.load(Ordering::Relaxed));
             if idle_ns >= self.wish.plan.idle_ms.saturating_mul(1_000_000) {
                 return;
             }
+        }
+    }
+
+    fn is_asked(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether an agent that is a server says that it works on something.
+    async fn says_busy(&self, http: Option<&HttpAgent>) -> bool {
+        match http {
+            Some(agent) => agent.is_busy().await,
+            None => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Must not know: how runs are decided and recorded.
 
 pub mod admission;
+mod http;
 mod live;
 pub mod log;
 mod plan;
@@ -16,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aegis_model::api::VersionView;
 use aegis_model::life::session::EndReason;
-use aegis_model::port::{Clock, LiveBox};
+use aegis_model::port::{AgentHttp, Clock, LiveBox, Logs};
 use aegis_model::{AgentName, Code, Fault, SessionId, TenantId};
 
 use crate::Tiers;
@@ -32,7 +33,25 @@ pub(crate) struct Makers {
     pub(crate) code: CodeDirectories,
     pub(crate) admission: Arc<Admission>,
     pub(crate) pools: Arc<Pools>,
+    pub(crate) http: Arc<dyn AgentHttp>,
+    pub(crate) logs: Arc<dyn Logs>,
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What sessions need.
+pub struct SessionParts {
+    /// What makes boxes.
+    pub tiers: Tiers,
+    /// Where code lies.
+    pub code: CodeDirectories,
+    /// Room for boxes.
+    pub admission: Arc<Admission>,
+    /// How agents that are servers are spoken to.
+    pub http: Arc<dyn AgentHttp>,
+    /// What they write to their logs.
+    pub logs: Arc<dyn Logs>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Makers {
@@ -83,9 +102,10 @@ impl Drop for Seat {
 
 impl Sessions {
     /// No session yet.
-    pub fn new(tiers: Tiers, code: CodeDirectories, admission: Arc<Admission>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(parts: SessionParts) -> Arc<Self> {
+        let SessionParts { tiers, code, admission, http, logs, clock } = parts;
         let pools = Pools::new(tiers.clone(), Arc::clone(&admission), Arc::clone(&clock));
-        let makers = Arc::new(Makers { tiers, code, admission, pools, clock });
+        let makers = Arc::new(Makers { tiers, code, admission, pools, http, logs, clock });
         Arc::new(Self { makers, live: Mutex::default() })
     }
 

@@ -21,6 +21,11 @@ const CODE: &str = "/app";
 const ENVIRONMENT: [(&str, &str); 3] =
     [("PYTHONPATH", CODE), ("PYTHONUNBUFFERED", "1"), ("PYTHONDONTWRITEBYTECODE", "1")];
 
+/// Where an agent that is a server listens when nobody says.
+const PORT_DEFAULT: u16 = 8080;
+/// The variable that says it.
+const PORT: &str = "PORT";
+
 /// What a version asks of its boxes and sessions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionPlan {
@@ -28,6 +33,8 @@ pub struct SessionPlan {
     pub isolation: Isolation,
     /// How the agent is spoken to.
     pub protocol: Protocol,
+    /// Where it listens, if it is a server.
+    pub port: u16,
     /// The program that is the agent.
     pub program: Program,
     /// Its box, without the agent.
@@ -57,9 +64,13 @@ pub fn session_plan(version: &VersionView, code: Option<&Path>) -> SessionPlan {
         },
         agent: None,
     };
-    let always = ENVIRONMENT.iter().filter(|(name, _)| !spec.env.keys().any(|given| given.as_str() == *name));
+    let protocol = spec.runtime.protocol;
+    let given = |name: &str| spec.env.iter().find(|(given, _)| given.as_str() == name).map(|(_, value)| value.as_str());
+    let port = given(PORT).and_then(|port| port.parse().ok()).filter(|port| *port > 0).unwrap_or(PORT_DEFAULT);
+    let serving = (protocol == Protocol::Http).then(|| (PORT.to_owned(), port.to_string()));
+    let always = ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(serving);
     let environment = always
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .filter(|(name, _)| given(name).is_none())
         .chain(spec.env.iter().map(|(name, value)| (name.as_str().to_owned(), value.clone())))
         .collect();
     let command = spec.runtime.command.iter().flatten();
@@ -67,7 +78,8 @@ pub fn session_plan(version: &VersionView, code: Option<&Path>) -> SessionPlan {
         Program { arguments: command.map(|word| located(word, code)).collect(), environment, ..Program::default() };
     SessionPlan {
         isolation: spec.runtime.isolation,
-        protocol: spec.runtime.protocol,
+        protocol,
+        port,
         program,
         plan,
         idle_ms: resources.idle_timeout.map_or(IDLE_DEFAULT_MS, |span| span.as_millis()),

@@ -1,6 +1,7 @@
 //! What is said between a run and an agent, whatever the protocol.
 
-use aegis_model::Fault;
+use aegis_model::{CorrelationId, Fault};
+use bytes::Bytes;
 use serde_json::Value;
 
 /// The most lines of its log that explain a failure.
@@ -15,6 +16,15 @@ pub trait Listener: Send + Sync {
 
     /// It wrote to its log.
     fn log(&self, bytes: &[u8]);
+}
+
+/// What an agent is told.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Its input: one JSON document.
+    pub input: Bytes,
+    /// The request that it belongs to.
+    pub correlation_id: CorrelationId,
 }
 
 /// What an agent said in the end, and what that took.
@@ -49,7 +59,7 @@ impl LogTail {
     }
 
     /// Its last lines, without control characters.
-    pub fn into_lines(self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.0).into_owned();
         let lines: Vec<&str> = text.lines().collect();
         let last = lines.len().saturating_sub(TAIL_LINES);

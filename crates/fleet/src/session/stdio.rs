@@ -33,7 +33,7 @@ pub async fn hear_out(running: Running, listener: &dyn Listener) -> Spoken {
     };
     if let Err(fault) = heard {
         // Its end is not waited for: it may not come.
-        return Spoken { answer: Err(fault.with("log", tail.into_lines())), cpu_us: 0, memory_peak_bytes: 0 };
+        return Spoken { answer: Err(fault.with("log", tail.lines())), cpu_us: 0, memory_peak_bytes: 0 };
     }
     let ending = steering.ending().await;
     abandoned.0 = None;
@@ -42,7 +42,7 @@ pub async fn hear_out(running: Running, listener: &dyn Listener) -> Spoken {
         Some(fault) => Err(fault),
     };
     Spoken {
-        answer: answer.map_err(|fault| fault.with("log", tail.into_lines())),
+        answer: answer.map_err(|fault| fault.with("log", tail.lines())),
         cpu_us: ending.cpu_us,
         memory_peak_bytes: ending.memory_peak_bytes,
     }
@@ -67,7 +67,7 @@ async fn log_all(errors: &mut dyn ByteSource, listener: &dyn Listener, tail: &mu
 }
 
 /// How a program failed, if it did.
-fn failed(ending: &Ending) -> Option<Fault> {
+pub(super) fn failed(ending: &Ending) -> Option<Fault> {
     let failed = |message: String| Some(Fault::new(Code::AgentFailed, message));
     match ending.exit {
         Exit::Code(0) => None,

@@ -1,0 +1,249 @@
+//! Speaking with an agent that is a server in its box: `POST /invocations` for each run, many at
+//! a time, and `GET /ping` for how it is.
+//!
+//! Must not know: how runs are recorded, how HTTP is written.
+
+mod answer;
+mod lines;
+mod server;
+mod sse;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aegis_model::boxes::BoxError;
+use aegis_model::port::{HttpConversation, HttpError, HttpMethod, HttpRequest};
+use aegis_model::{Code, Fault, SessionId};
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::{OnceCell, Semaphore};
+
+use super::speech::{Listener, Said};
+pub(super) use lines::Lines;
+pub(super) use server::Server;
+
+/// How long an agent may take until it listens.
+const LISTEN_TIME: Duration = Duration::from_secs(30);
+/// How long between the first two tries to reach it; then twice as long, up to the last.
+const TRY_AGAIN_FIRST: Duration = Duration::from_millis(1);
+const TRY_AGAIN_LAST: Duration = Duration::from_millis(50);
+/// How long it may take to say how it is.
+const PING_TIME: Duration = Duration::from_secs(1);
+/// Longest answer to that.
+const PING_BYTES_MAX: usize = 16 * 1024;
+/// Runs that it works on at a time; others wait. Fewer than the connections a box may have.
+const RUNS_AT_ONCE: usize = 128;
+/// How long after a connection broke it may come out that the agent has ended.
+const END_COMES_OUT: Duration = Duration::from_millis(500);
+/// How a server says that it is not ready yet.
+const NOT_YET: u16 = 503;
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Failed {
+    /// The agent's answer says so, or is none that can be taken.
+    Answer(Fault),
+    /// The way to it broke; it may have ended.
+    Way(Fault),
+}
+
+impl From<BoxError> for Failed {
+    fn from(error: BoxError) -> Self {
+        Self::Way(Fault::from(error))
+    }
+}
+
+impl From<HttpError> for Failed {
+    fn from(error: HttpError) -> Self {
+        let (code, message) = match &error {
+            HttpError::Unanswered => {
+                (Code::AgentFailed, "the agent closed the connection without an answer".to_owned())
+            }
+            HttpError::BrokenOff => (Code::AgentFailed, "the agent broke its answer off".to_owned()),
+            HttpError::Unreadable(problem) => {
+                (Code::AgentAnswerInvalid, format!("what the agent answered is not HTTP: {problem}"))
+            }
+        };
+        Self::Way(Fault::new(code, message).caused_by(error))
+    }
+}
+
+/// An agent that is a server in its box.
+pub(super) struct HttpAgent {
+    session: SessionId,
+    lines: Lines,
+    server: Arc<Server>,
+    listens: OnceCell<()>,
+    turns: Semaphore,
+}
+
+impl HttpAgent {
+    /// An agent that was just started.
+    pub(super) fn new(session: SessionId, lines: Lines, server: Arc<Server>) -> Self {
+        Self { session, lines, server, listens: OnceCell::new(), turns: Semaphore::new(RUNS_AT_ONCE) }
+    }
+
+    /// Waits until its process has ended, and tells whether it did so of its own: not with its
+    /// box.
+    pub(super) async fn ended(&self) -> bool {
+        self.server.ended().await.code() != Code::StateInvalid
+    }
+
+    /// Gives it an input, and waits for its answer.
+    ///
+    /// # Errors
+    /// When it fails, or cannot be understood; with the end of its log.
+    pub(super) async fn speak(&self, said: &Said, listener: &dyn Listener) -> Result<Value, Fault> {
+        self.listening().await?;
+        let broken = tokio::select! {
+            biased;
+            answer = self.invoke(said, listener) => match answer {
+                Ok(answer) => return Ok(answer),
+                Err(Failed::Answer(fault)) => return Err(self.with_log(fault)),
+                Err(Failed::Way(fault)) => fault,
+            },
+            end = self.server.ended() => return Err(end),
+        };
+        // A connection that broke can be the first that shows of an end.
+        match tokio::time::timeout(END_COMES_OUT, self.server.ended()).await {
+            Ok(end) => Err(end),
+            Err(_) => Err(self.with_log(broken)),
+        }
+    }
+
+    async fn invoke(&self, said: &Said, listener: &dyn Listener) -> Result<Value, Failed> {
+        let closed = |error| Failed::Way(Fault::internal(error));
+        let _turn = self.turns.acquire().await.map_err(closed)?;
+        let request = HttpRequest {
+            method: HttpMethod::Post,
+            path: "/invocations",
+            headers: vec![
+                ("host", self.lines.host()),
+                ("content-type", "application/json".to_owned()),
+                ("accept", "application/json, text/event-stream, */*".to_owned()),
+                ("x-amzn-bedrock-agentcore-runtime-session-id", self.session.to_string()),
+                ("x-correlation-id", said.correlation_id.to_string()),
+            ],
+            body: said.input.clone(),
+        };
+        let (head, mut conversation) = self.lines.ask(request).await?;
+        let answer = answer::take(&head, conversation.as_mut(), listener).await?;
+        self.lines.give_back(conversation);
+        Ok(answer)
+    }
+
+    fn with_log(&self, fault: Fault) -> Fault {
+        fault.with("log", self.server.log())
+    }
+
+    /// Waits until it listens, once.
+    async fn listening(&self) -> Result<(), Fault> {
+        let reached = self.listens.get_or_try_init(|| async {
+            let reaching = tokio::time::timeout(LISTEN_TIME, self.reach());
+            tokio::select! {
+                biased;
+                end = self.server.ended() => Err(self.never_listened(end)),
+                reached = reaching => match reached {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(error)) => Err(self.with_log(Fault::from(error))),
+                    Err(_) => Err(self.with_log(self.too_late())),
+                },
+            }
+        });
+        reached.await.map(|&()| ())
+    }
+
+    fn too_late(&self) -> Fault {
+        let (port, seconds) = (self.lines.port(), LISTEN_TIME.as_secs());
+        let message = format!("the agent does not listen on port {port} of its box after {seconds} s");
+        Fault::new(Code::AgentStartFailed, message)
+    }
+
+    /// An end before it listened is one of its start.
+    fn never_listened(&self, end: Fault) -> Fault {
+        if end.code() != Code::AgentFailed {
+            return end;
+        }
+        let log = end.details().get("log").cloned().unwrap_or_default();
+        let message = format!("{} before it listened on port {}", end.message(), self.lines.port());
+        Fault::new(Code::AgentStartFailed, message).with("log", log)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "nobody tells when a server begins to listen")]
+    async fn reach(&self) -> Result<(), BoxError> {
+        let mut pause = TRY_AGAIN_FIRST;
+        while !self.is_there().await? {
+            tokio::time::sleep(pause).await;
+            pause = TRY_AGAIN_LAST.min(pause * 2);
+        }
+        Ok(())
+    }
+
+    /// Whether it takes connections, and does not say that it is not ready.
+    async fn is_there(&self) -> Result<bool, BoxError> {
+        let conversation = match self.lines.fresh().await {
+            Ok(conversation) => conversation,
+            Err(BoxError::NotListening(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        // Whatever else it does with the question, it is there.
+        let answer = tokio::time::timeout(PING_TIME, self.ping_on(conversation)).await;
+        Ok(!matches!(answer, Ok(Ok((NOT_YET, _)))))
+    }
+
+    /// Closes connections that rest too long; to be called once in a while.
+    pub(super) fn sweep(&self) {
+        self.lines.sweep();
+    }
+
+    /// Whether it says that it works on something.
+    pub(super) async fn is_busy(&self) -> bool {
+        if !self.listens.initialized() {
+            return false;
+        }
+        let asking = async {
+            let conversation = match self.lines.rested() {
+                Some(conversation) => conversation,
+                None => self.lines.fresh().await.ok()?,
+            };
+            self.ping_on(conversation).await.ok()
+        };
+        match tokio::time::timeout(PING_TIME, asking).await {
+            Ok(Some((200, body))) => says_busy(&body),
+            _ => false,
+        }
+    }
+
+    async fn ping_on(&self, mut conversation: Box<dyn HttpConversation>) -> Result<(u16, Vec<u8>), HttpError> {
+        let headers = vec![("host", self.lines.host())];
+        let request = HttpRequest { method: HttpMethod::Get, path: "/ping", headers, body: Bytes::new() };
+        let head = conversation.ask(request).await?;
+        let mut body = Vec::new();
+        while let Some(piece) = conversation.read().await? {
+            body.extend_from_slice(&piece);
+            if body.len() > PING_BYTES_MAX {
+                return Ok((head.status, Vec::new()));
+            }
+        }
+        self.lines.give_back(conversation);
+        Ok((head.status, body))
+    }
+}
+
+fn says_busy(body: &[u8]) -> bool {
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else { return false };
+    answer.get("status").and_then(Value::as_str) == Some("HealthyBusy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_busy;
+
+    #[test]
+    fn only_who_says_so_is_busy() {
+        assert!(says_busy(br#"{"status":"HealthyBusy","time_of_last_update":1}"#));
+        for other in [r#"{"status":"Healthy"}"#, r#""HealthyBusy""#, "HealthyBusy", "", "{}", r#"{"status":1}"#] {
+            assert!(!says_busy(other.as_bytes()), "{other}");
+        }
+    }
+}
