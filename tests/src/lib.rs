@@ -7,6 +7,8 @@
     reason = "a test world ends the test when it cannot be made"
 )]
 
+pub mod runs;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -10,6 +10,7 @@ mod bundles;
 mod cli;
 mod faults;
 mod freeze;
+mod http_agents;
 mod idempotency;
 mod ledger;
 mod lifecycle;

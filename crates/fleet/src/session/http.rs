@@ -34,7 +34,7 @@ const PING_BYTES_MAX: usize = 16 * 1024;
 /// Runs that it works on at a time; others wait. Fewer than the connections a box may have.
 const RUNS_AT_ONCE: usize = 128;
 /// How long after a connection broke it may come out that the agent has ended.
-const END_COMES_OUT: Duration = Duration::from_millis(500);
+const END_COMES_OUT: Duration = Duration::from_millis(250);
 /// How a server says that it is not ready yet.
 const NOT_YET: u16 = 503;
 
@@ -83,10 +83,14 @@ impl HttpAgent {
         Self { session, lines, server, listens: OnceCell::new(), turns: Semaphore::new(RUNS_AT_ONCE) }
     }
 
-    /// Waits until its process has ended, and tells whether it did so of its own: not with its
-    /// box.
-    pub(super) async fn ended(&self) -> bool {
-        self.server.ended().await.code() != Code::StateInvalid
+    /// Waits until its process has ended.
+    pub(super) async fn ended(&self) {
+        self.server.ended().await;
+    }
+
+    /// Whether its process has ended of its own: not with its box.
+    pub(super) fn has_ended(&self) -> bool {
+        self.server.end().is_some_and(|end| end.code() != Code::StateInvalid)
     }
 
     /// Gives it an input, and waits for its answer.
@@ -236,14 +240,5 @@ fn says_busy(body: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::says_busy;
-
-    #[test]
-    fn only_who_says_so_is_busy() {
-        assert!(says_busy(br#"{"status":"HealthyBusy","time_of_last_update":1}"#));
-        for other in [r#"{"status":"Healthy"}"#, r#""HealthyBusy""#, "HealthyBusy", "", "{}", r#"{"status":1}"#] {
-            assert!(!says_busy(other.as_bytes()), "{other}");
-        }
-    }
-}
+#[path = "http/tests.rs"]
+mod tests;

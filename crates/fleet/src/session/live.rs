@@ -180,8 +180,8 @@ impl LiveSession {
     /// A session whose server has ended of its own has crashed. Whoever waits for an answer of
     /// it has learnt why before.
     async fn end_with(self: Arc<Self>, agent: Arc<HttpAgent>) {
-        let of_its_own = agent.ended().await;
-        if of_its_own && self.intended().is_none() {
+        agent.ended().await;
+        if agent.has_ended() && self.intend(EndReason::Crashed) == EndReason::Crashed {
             self.end(EndReason::Crashed).await;
         }
     }
@@ -201,6 +201,9 @@ impl LiveSession {
         };
         if let Some(agent) = &home.http {
             let answer = agent.speak(&said, listener).await;
+            if agent.has_ended() {
+                self.intend(EndReason::Crashed);
+            }
             // What a run used of a server cannot be told from what others did.
             return self.explained(home, Spoken { answer, cpu_us: 0, memory_peak_bytes: 0 }).await;
         }
@@ -233,13 +236,18 @@ impl LiveSession {
     /// Ends it for that reason, unless there was one before; waits until its box is gone, and
     /// tells the reason that counts.
     pub async fn end(&self, reason: EndReason) -> EndReason {
-        let first = *self.intent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+        let first = self.intend(reason);
         match self.home.get() {
             Some(home) if gently(reason) => drop(home.live.stop(GRACE_MS).await),
             Some(home) => drop(home.live.kill().await),
             None => self.close(first),
         }
         self.ended().await
+    }
+
+    /// From now on it ends for that reason, unless there was one before; which is told.
+    fn intend(&self, reason: EndReason) -> EndReason {
+        *self.intent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason)
     }
 
     /// Why it ends, once somebody wants it to, or it did.
@@ -269,11 +277,11 @@ impl LiveSession {
             // It was ended while its box was being made.
             _ = self.ended() => live.kill().await,
             () = self.idle_too_long(live.as_ref(), http.as_deref()), if self.wish.kept => {
-                self.intent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(EndReason::Idle);
+                self.intend(EndReason::Idle);
                 live.stop(GRACE_MS).await
             }
         };
-        let intent = *self.intent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason_of(end));
+        let intent = self.intend(reason_of(end));
         // A box that lived as long as it may did so whatever was wanted of it later.
         self.close(if end == BoxEnd::Lifetime { EndReason::Lifetime } else { intent });
     }

@@ -52,6 +52,11 @@ impl Server {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner).lines()
     }
 
+    /// How it ended, once it has.
+    pub(super) fn end(&self) -> Option<Fault> {
+        self.end.borrow().clone()
+    }
+
     /// Waits until it has ended, and tells how.
     pub(super) async fn ended(&self) -> Fault {
         let mut end = self.end.subscribe();
