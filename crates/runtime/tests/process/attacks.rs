@@ -1,4 +1,5 @@
-//! Every attack, from inside real boxes.
+//! Every attack, from inside real boxes; and the published table of them, which is compared
+//! with what was just seen.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +10,7 @@ use aegis_model::boxes::{BoxPlan, BoxResources, Exit, Program, RootPlan};
 use aegis_model::port::LiveBox;
 use serde_json::Value;
 
-use super::{patience, place};
+use super::{attack_table as table, patience, place};
 
 /// Attacks that look at every file there is, and have seconds for it. Where that is not enough
 /// for the files of the host, they see those of a small root only.
@@ -25,12 +26,13 @@ async fn reports(made: &dyn LiveBox, arguments: &[&str]) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a report")).collect()
 }
 
-fn text<'r>(report: &'r Value, field: &str) -> &'r str {
+pub fn text<'r>(report: &'r Value, field: &str) -> &'r str {
     report.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Tries every attack but those in a box with that root; none may get anywhere.
-async fn all_are_held_off(subject: &Subject, root: RootPlan, but: &[&str]) {
+/// Tries every attack but those in a box with that root; none may get anywhere. Answers what
+/// each of them reported.
+async fn all_are_held_off(subject: &Subject, root: RootPlan, but: &[&str]) -> Vec<Value> {
     let plan = subject.plan();
     let resources = BoxResources { pids: 256, ..plan.resources };
     let made = subject.runtime.create(BoxPlan { root, resources, ..plan }).await.expect("a box");
@@ -48,13 +50,15 @@ async fn all_are_held_off(subject: &Subject, root: RootPlan, but: &[&str]) {
         *areas.entry(text(report, "area")).or_default() += 1;
     }
     eprintln!("attacks that were held off: {}, by area: {areas:?}", reports.len());
+    reports
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_attack_gets_out_of_a_process_box() {
     let Some(place) = place().await else { return };
     let but = if patience() > 1 { &WALKS[..] } else { &[] };
-    all_are_held_off(&place.subject(), RootPlan::Host, but).await;
+    let reports = all_are_held_off(&place.subject(), RootPlan::Host, but).await;
+    table::is_what_was_seen(&reports, but);
     place.close().await;
 }
 

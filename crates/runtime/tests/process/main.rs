@@ -8,6 +8,7 @@
     reason = "helpers of tests fail by panicking, and say what they skip"
 )]
 
+mod attack_table;
 mod attacks;
 mod container;
 mod faults;
