@@ -95,7 +95,8 @@ async fn ours(runtime: &ProcessRuntime, code: &Path, agent: &[&str]) -> Outcome<
     Ok(took)
 }
 
-fn bwrap(program: &[&str]) -> Outcome<Duration> {
+/// The peer: the same namespaces, made by `bwrap`.
+pub fn bwrap(program: &[&str]) -> Outcome<Duration> {
     let mut command = Command::new("bwrap");
     command.args(["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]);
     command.args(["--unshare-cgroup", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]);

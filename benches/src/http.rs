@@ -73,13 +73,16 @@ fn starts(program: &Path, home: &Path) -> Outcome<()> {
     say(&format!("start to ready {middle:.0} ms (median of {})", took_ms.len()))
 }
 
-struct Server {
+/// A server process.
+pub struct Server {
     child: Child,
-    address: String,
+    /// Where it is.
+    pub address: String,
 }
 
 impl Server {
-    fn start(program: &Path, home: &Path) -> Outcome<Self> {
+    /// Starts it with its data in `home`.
+    pub fn start(program: &Path, home: &Path) -> Outcome<Self> {
         let mut child = Command::new(program)
             .args(["up", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--data-dir"])
             .arg(home.join("data"))
@@ -94,6 +97,14 @@ impl Server {
         BufReader::new(out).read_line(&mut line)?;
         let address = line.trim().strip_prefix("ready http://").ok_or("the server did not become ready")?.to_owned();
         Ok(Self { child, address })
+    }
+
+    /// Ends it, boxes and all.
+    pub fn stop(&mut self) -> Outcome<()> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     fn resident_kb(&self) -> Outcome<u64> {

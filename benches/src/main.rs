@@ -6,7 +6,9 @@ mod boxes;
 mod commits;
 mod decide;
 mod http;
+mod invoke;
 mod ledger;
+mod neighbours;
 mod reads;
 mod soak;
 
@@ -20,7 +22,9 @@ const BENCHMARKS: &[Benchmark] = &[
     ("commits", commits::run),
     ("decide", decide::run),
     ("http", http::run),
+    ("invoke", invoke::run),
     ("ledger", ledger::run),
+    ("neighbours", neighbours::run),
     ("reads", reads::run),
 ];
 

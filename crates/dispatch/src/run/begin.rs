@@ -55,7 +55,16 @@ impl Runs {
         }
         let (seat, isolation) = self.seat(act, &wish).await?;
         let run = self.new_run(act, wish, &seat.session)?;
-        self.record(act, &run, &seat, isolation).await?;
+        // The box is made meanwhile; the agent in it learns of nothing before this is recorded.
+        let (session, first) = (Arc::clone(&seat.session), seat.first);
+        let making = Making(first.then(|| tokio::spawn(async move { session.ready().await })));
+        if let Err(fault) = self.record(act, &run, &seat, isolation).await {
+            drop(making);
+            if seat.first {
+                seat.session.end(session::EndReason::Completed).await;
+            }
+            return Err(fault);
+        }
         let live = self.enlist(act.caller.tenant.clone(), run);
         // What was frozen before it was enlisted is seen here, what is frozen later finds it there.
         if self.freezes.check_work(&act.caller, &seat.session.wish.agent).is_err() {
@@ -64,7 +73,11 @@ impl Runs {
         if seat.first && seat.session.wish.kept {
             tokio::spawn(Arc::clone(self).see_off(act.caller.correlation_id.clone(), Arc::clone(&seat.session)));
         }
-        tokio::spawn(Arc::clone(self).drive(act.clone(), Arc::clone(&live), seat));
+        let driving = Arc::clone(self).drive(act.clone(), Arc::clone(&live), seat);
+        tokio::spawn(async move {
+            driving.await;
+            drop(making);
+        });
         Ok(live)
     }
 
@@ -196,6 +209,17 @@ impl Runs {
             self.sessions.forget(&seat.session);
         }
         committed.map(drop)
+    }
+}
+
+/// A box that is being made; given up with whoever wants it.
+struct Making(Option<tokio::task::JoinHandle<Result<(), Fault>>>);
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        if let Some(making) = &self.0 {
+            making.abort();
+        }
     }
 }
 

@@ -18,6 +18,8 @@ use crate::Tiers;
 
 /// A box that waits longer is replaced by a fresh one.
 const AGE_MAX_NS: u64 = 10 * 60 * 1_000_000_000;
+/// A box that was taken is replaced after so long.
+const REFILL_AFTER: Duration = Duration::from_millis(20);
 /// How often is looked after the boxes that wait.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
@@ -93,7 +95,7 @@ impl Pools {
             (found, unfit)
         };
         discard(unfit);
-        self.refill(whose);
+        self.refill_soon(whose);
         found.map(|ready| (ready.live, ready.place))
     }
 
@@ -117,6 +119,18 @@ impl Pools {
             chosen.iter().filter_map(|whose| shelves.remove(whose)).collect()
         };
         discard(dropped.into_iter().flat_map(|shelf| shelf.ready));
+    }
+
+    /// Makes what is missing when whoever just took a box has had its processors for a while.
+    #[expect(clippy::disallowed_methods, reason = "the pause is the point")]
+    fn refill_soon(self: &Arc<Self>, whose: &Whose) {
+        let (pools, whose) = (Arc::downgrade(self), whose.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(REFILL_AFTER).await;
+            if let Some(pools) = pools.upgrade() {
+                pools.refill(&whose);
+            }
+        });
     }
 
     /// Makes what is missing, in the background and one after the other.
