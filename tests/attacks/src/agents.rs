@@ -37,7 +37,10 @@ pub fn run(name: &str, arguments: &[&str]) -> ExitCode {
         ("descriptor-filler", []) => Some(fillers::descriptors()),
         ("kill-guest", []) => Some(only_in_box(guest::kill)),
         ("ptrace-guest", []) => Some(guest::ptrace()),
-        ("probe", [count]) => count.parse().ok().map(measures::probe),
+        ("probe", [count]) => count.parse().ok().map(|count| measures::probe(count, 0)),
+        ("probe", [count, pause_ms]) => {
+            pause_ms.parse().ok().and_then(|pause_ms| count.parse().ok().map(|count| measures::probe(count, pause_ms)))
+        }
         ("spin", []) => Some(measures::spin()),
         ("cpu", [milliseconds]) => milliseconds.parse().ok().map(measures::burn),
         ("tty", []) => Some(terminal::run()),

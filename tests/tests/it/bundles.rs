@@ -55,6 +55,29 @@ fn link(kind: EntryType, name: &str, target: &str) -> Vec<u8> {
     })
 }
 
+/// Bytes that no compressor makes smaller.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[test]
+fn a_bundle_may_be_larger_than_other_bodies() {
+    let server = TestServer::start();
+    let code = noise(5_000_000);
+    let large = tar(|builder| {
+        builder.append(&header("agent.py", EntryType::Regular, code.len() as u64), code.as_slice()).unwrap();
+    });
+    let made = send(&server, &packed(&large));
+    assert_eq!(made.status, 201, "{}", made.text);
+}
+
 #[test]
 fn a_good_bundle_is_kept_whole() {
     let server = TestServer::start();

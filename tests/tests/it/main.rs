@@ -8,6 +8,7 @@
 mod authorization;
 mod bundles;
 mod cli;
+mod crashes;
 mod faults;
 mod freeze;
 mod http_agents;

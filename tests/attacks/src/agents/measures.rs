@@ -8,10 +8,11 @@ use serde_json::json;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
-/// Measures how long a child and a small file take, `count` times.
-pub fn probe(count: usize) -> u8 {
+/// Measures how long a child and a small file take, `count` times: one right after the other,
+/// or each after a pause, and then from the moment on when the pause should have ended.
+pub fn probe(count: usize, pause_ms: i64) -> u8 {
     let file = probe_file();
-    let timed: Result<Vec<i64>, Errno> = (0..count).map(|_| timed_round(&file)).collect();
+    let timed: Result<Vec<i64>, Errno> = (0..count).map(|_| timed_round(&file, pause_ms)).collect();
     _ = std::fs::remove_file(&file);
     match timed {
         Ok(mut times_ns) if !times_ns.is_empty() => {
@@ -32,8 +33,11 @@ fn probe_file() -> PathBuf {
     Path::new("/workspace").join(format!(".probe-{}", std::process::id()))
 }
 
-fn timed_round(file: &Path) -> Result<i64, Errno> {
-    let start_ns = sys::clock_ns(libc::CLOCK_MONOTONIC);
+fn timed_round(file: &Path, pause_ms: i64) -> Result<i64, Errno> {
+    let start_ns = sys::clock_ns(libc::CLOCK_MONOTONIC) + pause_ms * 1_000_000;
+    if pause_ms > 0 {
+        sys::sleep_ms(pause_ms);
+    }
     let child = sys::fork(|| 0)?;
     sys::wait(child)?;
     std::fs::write(file, [0x5a; 4096])?;
