@@ -2,7 +2,7 @@
 
 use aegis_model::{Code, Fault};
 use axum::body::Body;
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::header;
 use bytes::Bytes;
 
@@ -36,6 +36,8 @@ pub async fn sent(call: &Call) -> Result<Sent, Fault> {
 
 async fn parts(call: &Call) -> Result<Sent, Fault> {
     let mut request = Request::new(Body::from(call.body.clone()));
+    // The body was bounded when it was taken in; a bundle is larger than bodies are by default.
+    DefaultBodyLimit::disable().apply(&mut request);
     if let Some(kind) = call.headers.get(header::CONTENT_TYPE) {
         request.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
     }
