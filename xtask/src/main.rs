@@ -1,17 +1,19 @@
 //! The chores of the house as one program: `cargo xtask tidy`, `test`, `gen`, `build`, `up`,
-//! `bench`, `soak`, `fuzz`, `v2`. The Makefile and the CI call nothing else.
+//! `bench`, `soak`, `fuzz`, `frameworks`, `v2`. The Makefile and the CI call nothing else.
 //!
 //! Owns how the repository is checked, tested and built. Must not know the rooms' code: it
 //! depends on none of them, so that it builds in seconds on a cold machine.
 
 mod demo;
 mod failure;
+mod frameworks;
 mod fuzz;
 mod generated;
 mod house;
 mod machine;
 mod process;
 mod release;
+mod server;
 mod stopwatch;
 mod suite;
 mod tidy;
@@ -54,6 +56,7 @@ fn perform(verb: &Verb) -> Result<(), Failure> {
         Verb::Bench { rest } => release::bench(&house, rest),
         Verb::Soak { rest } => release::soak(&house, rest),
         Verb::Fuzz { targets, seconds } => fuzz::run(&house, targets, *seconds),
+        Verb::Frameworks => frameworks::run(&house),
         Verb::V2(errand) => v2::run(&house, errand),
     }
 }

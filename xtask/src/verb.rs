@@ -21,6 +21,8 @@ cargo xtask VERB
                             make 10,000 boxes, 50 at a time, unless told otherwise; nothing
                             may fail and nothing may be left
   fuzz TARGET… [--seconds N]  fuzz, 60 seconds each unless told otherwise
+  frameworks                deploy agents of other people's frameworks, unchanged, to a real
+                            server and invoke them; installs their packages
   v2 [--seconds N] [--env NAME=VALUE]… [-- PROGRAM [ARGUMENT]…]
                             run a program as root in a machine that has cgroup v2 only, for
                             at most 300 seconds unless told otherwise; show the machine if
@@ -79,6 +81,8 @@ pub enum Verb {
         /// How long each.
         seconds: u32,
     },
+    /// Try agents of other people's frameworks.
+    Frameworks,
     /// Run a program in a machine that has cgroup v2 only.
     V2(Errand),
 }
@@ -101,6 +105,7 @@ impl Verb {
             "bench" => Ok(Self::Bench { rest: rest.to_vec() }),
             "soak" => soak(rest),
             "fuzz" => fuzz(rest),
+            "frameworks" => alone(rest, Self::Frameworks),
             "v2" => errand(rest).map(Self::V2),
             other => Err(Failure::Usage(format!("`{other}` is not a verb"))),
         }
@@ -234,6 +239,7 @@ mod tests {
         let soak = ["boxes", "--count", "9", "--concurrency", "2"].map(str::to_owned).to_vec();
         check("soak boxes --count 9 --concurrency 2", Verb::Soak { rest: soak });
         check("soak boxes", Verb::Soak { rest: vec!["boxes".to_owned()] });
+        check("frameworks", Verb::Frameworks);
         check("fuzz", Verb::Fuzz { targets: vec![], seconds: FUZZ_SECONDS });
         check("v2", Verb::V2(Errand { program: vec![], variables: vec![], seconds: v2::SECONDS }));
         let (program, variables) = (vec!["a".to_owned(), "--env".to_owned()], vec![("K".to_owned(), "v=w".to_owned())]);
@@ -255,6 +261,7 @@ mod tests {
         refused("soak boxes 9");
         refused("soak boxes --count");
         refused("soak boxes --count 0");
+        refused("frameworks fastapi");
         refused("v2 true");
         refused("v2 --seconds -- true");
         refused("v2 --env K -- true");
