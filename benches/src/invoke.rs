@@ -37,12 +37,7 @@ fn measure(program: &Path, server: &Server, home: &Path) -> Outcome<()> {
     let key = fs::read_to_string(home.join("data/admin.key"))?.trim().to_owned();
     let compiled = r#"["/app/attacks", "agent", "answer"]"#;
     let python = r#"["python3", "agent.py"]"#;
-    let agents = [
-        ("noop", compiled, 0),
-        ("noop-warm", compiled, 4),
-        ("python", python, 0),
-        ("python-warm", python, 4),
-    ];
+    let agents = [("noop", compiled, 0), ("noop-warm", compiled, 4), ("python", python, 0), ("python-warm", python, 4)];
     for (name, command, warm) in agents {
         deploy(program, (&server.address, &key), home, (name, command, warm))?;
     }
@@ -111,11 +106,8 @@ fn deploy(
 
 fn python_by_hand(program: &Path) -> Outcome<Duration> {
     let begun = Instant::now();
-    let mut child = Command::new("/usr/bin/python3")
-        .arg(program)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child =
+        Command::new("/usr/bin/python3").arg(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     child.stdin.take().ok_or("no stdin")?.write_all(b"{}")?;
     let output = child.wait_with_output()?;
     if output.status.success() { Ok(begun.elapsed()) } else { Err("python3 failed".into()) }
