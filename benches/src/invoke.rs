@@ -1,5 +1,6 @@
 //! Invocations over HTTP, decided and recorded: cold against `bwrap`, from a pool against one
 //! durable write, Python from a pool against Python by hand. Rounds of all in turn.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::error::Error;
 use std::fs;

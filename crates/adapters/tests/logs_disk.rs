@@ -1,4 +1,5 @@
 //! Logs on disk: numbered, bounded, without keys, readable after a restart.
+#![expect(clippy::expect_used, reason = "a test that cannot be set up ends")]
 
 use std::sync::Arc;
 
