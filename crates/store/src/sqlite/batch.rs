@@ -2,7 +2,7 @@
 //! nothing of transactions; whoever calls it undoes what a refused batch has written.
 
 use aegis_model::port::{Integrity, StoreError};
-use aegis_model::record::{Batch, Change, Committed, EntryDraft, EventDraft, Expect, Put, Record, RecordKey};
+use aegis_model::record::{Batch, Change, Committed, EntryDraft, EventDraft, Expect, Put, RecordKey};
 use aegis_model::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -73,8 +73,7 @@ impl Writing<'_> {
             toggle(&mut self.memory.seal.records, &old.mark);
         }
         if present.as_ref().map_or("[]", |old| old.indexed.as_str()) != written.indexed {
-            self.unindex(present.as_ref())?;
-            self.index(put)?;
+            self.index_anew(put, present.as_ref())?;
         }
         Ok(version)
     }
@@ -87,8 +86,19 @@ impl Writing<'_> {
             self.expected(&put.key, put.expect)?;
             return Err(row::altered_record(&put.key).into());
         }
-        self.index(put)?;
+        self.index(&put.key, put.index.iter().map(|(name, value)| (*name, value.as_str())))?;
         Ok(1)
+    }
+
+    /// Takes out what does not hold any more, and puts in what is new: most values of a
+    /// document stay as they are.
+    fn index_anew(&self, put: &Put, present: Option<&RecordRow>) -> Result<(), Trouble> {
+        let old = present.map_or(Ok(Vec::new()), |row| row::indexed_values(&put.key, &row.indexed))?;
+        let stays = |old: &(String, String), new: &(&str, String)| old.0 == new.0 && old.1 == new.1;
+        let gone = old.iter().filter(|old| !put.index.iter().any(|new| stays(old, new)));
+        self.unindex(&put.key, gone)?;
+        let new = put.index.iter().filter(|new| !old.iter().any(|old| stays(old, new)));
+        self.index(&put.key, new.map(|(name, value)| (*name, value.as_str())))
     }
 
     /// Whether the row was written.
@@ -110,21 +120,23 @@ impl Writing<'_> {
         Ok(count == 1)
     }
 
-    fn index(&self, put: &Put) -> Result<(), Trouble> {
+    fn index<'v>(&self, key: &RecordKey, values: impl Iterator<Item = (&'v str, &'v str)>) -> Result<(), Trouble> {
         let query = "INSERT INTO record_index (kind, tenant, name, value, id) VALUES (?, ?, ?, ?, ?)";
         let mut statement = self.connection.prepare_cached(query)?;
-        for (name, value) in &put.index {
-            let key = &put.key;
+        for (name, value) in values {
             statement.execute(params![key.kind.as_str(), key.tenant.as_str(), name, value, key.id])?;
         }
         Ok(())
     }
 
-    fn unindex(&self, present: Option<&RecordRow>) -> Result<(), Trouble> {
-        let Some(RecordRow { record: Record { key, .. }, indexed, .. }) = present else { return Ok(()) };
+    fn unindex<'v>(
+        &self,
+        key: &RecordKey,
+        values: impl IntoIterator<Item = &'v (String, String)>,
+    ) -> Result<(), Trouble> {
         let query = "DELETE FROM record_index WHERE kind = ? AND tenant = ? AND name = ? AND value = ? AND id = ?";
         let mut statement = self.connection.prepare_cached(query)?;
-        for (name, value) in row::indexed_values(key, indexed)? {
+        for (name, value) in values {
             let removed = statement.execute(params![key.kind.as_str(), key.tenant.as_str(), name, value, key.id])?;
             if removed != 1 {
                 return Err(row::altered("index of", &key.id).into());
@@ -135,7 +147,7 @@ impl Writing<'_> {
 
     fn delete(&mut self, key: &RecordKey, expect: Expect) -> Result<(), Trouble> {
         let Some(present) = self.changeable(key, expect)? else { return Ok(()) };
-        self.unindex(Some(&present))?;
+        self.unindex(key, &row::indexed_values(key, &present.indexed)?)?;
         let query = "DELETE FROM records WHERE kind = ? AND tenant = ? AND id = ?";
         let mut statement = self.connection.prepare_cached(query)?;
         statement.execute(params![key.kind.as_str(), key.tenant.as_str(), key.id])?;
