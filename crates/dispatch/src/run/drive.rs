@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::Runs;
 use super::begin::{is_waited_for, subject};
-use super::live::{LiveRun, failure};
+use super::live::{Ended, LiveRun, failure};
 use super::records::{put_run, put_session, read, session_key};
 
 /// How often an end is tried to be recorded before whoever waits is told that it could not be.
@@ -54,32 +54,34 @@ impl Runs {
 
     #[expect(clippy::disallowed_methods, reason = "a run has a time limit")]
     async fn work(&self, live: &LiveRun, seat: &Seat) -> (run::Event, Spoken) {
-        let run = live.run();
-        let input = Bytes::from(serde_json::to_vec(&run.input).unwrap_or_default());
-        let said = Said { input, correlation_id: run.correlation_id.clone() };
+        let (said, timeout_ms) = {
+            let run = live.run();
+            let input = Bytes::from(serde_json::to_vec(&run.input).unwrap_or_default());
+            (Said { input, correlation_id: run.correlation_id.clone() }, run.timeout_ms)
+        };
         let speaking = async {
             seat.session.ready().await.map_err(Spoken::failed)?;
             live.step(run::Event::Started);
             Ok(seat.session.speak(said, live).await)
         };
-        let limit = Duration::from_millis(run.timeout_ms);
+        let limit = Duration::from_millis(timeout_ms);
         tokio::select! {
             biased;
-            event = live.stopped() => (event, Spoken::failed(stop_fault(event, &run))),
-            spoken = speaking => self.judged(spoken.unwrap_or_else(|failed: Spoken| failed), &seat.session, &run).await,
+            event = live.stopped() => (event, Spoken::failed(stop_fault(event, timeout_ms))),
+            spoken = speaking => self.judged(spoken.unwrap_or_else(|failed: Spoken| failed), &seat.session, timeout_ms).await,
             reason = seat.session.ended() => {
                 let event = reason.run_event();
-                (event, Spoken::failed(stop_fault(event, &run)))
+                (event, Spoken::failed(stop_fault(event, timeout_ms)))
             }
             () = tokio::time::sleep(limit) => {
                 let event = run::Event::TimeOut;
-                (event, Spoken::failed(stop_fault(event, &run)))
+                (event, Spoken::failed(stop_fault(event, timeout_ms)))
             }
         }
     }
 
     /// What an answer means for the run. An agent whose box went away did not fail.
-    async fn judged(&self, spoken: Spoken, session: &LiveSession, run: &Run) -> (run::Event, Spoken) {
+    async fn judged(&self, spoken: Spoken, session: &LiveSession, timeout_ms: u64) -> (run::Event, Spoken) {
         let fault = match &spoken.answer {
             Ok(_) => return (run::Event::Succeed, spoken),
             Err(fault) => fault,
@@ -88,12 +90,12 @@ impl Runs {
             return (run::Event::Fail, spoken);
         }
         let event = session.ended().await.run_event();
-        (event, Spoken { answer: Err(stop_fault(event, run)), ..spoken })
+        (event, Spoken { answer: Err(stop_fault(event, timeout_ms)), ..spoken })
     }
 
     /// Records what became of a run, and of its session if that ends with it.
-    async fn conclude(&self, act: &Act, live: &LiveRun, session: &LiveSession, done: Done) -> Result<Run, Fault> {
-        let mut run = live.run();
+    async fn conclude(&self, act: &Act, live: &LiveRun, session: &LiveSession, done: Done) -> Ended {
+        let mut run = Arc::unwrap_or_clone(live.run());
         let (state, _) = run.state.step(done.event).map_err(Fault::internal)?;
         let at = self.clock.now();
         let isolation = self.sessions.isolation(&session.wish.plan);
@@ -107,7 +109,8 @@ impl Runs {
             };
             changes.extend(self.session_ended(session, (reason, at)).await?);
         }
-        if is_waited_for(run.mode)
+        if act.idempotency.is_some()
+            && is_waited_for(run.mode)
             && let Some(outcome) = &run.outcome
         {
             changes.extend(later_answer(act, &answer(outcome, &run.correlation_id)?)?);
@@ -127,7 +130,7 @@ impl Runs {
             changes: changes.clone(),
         })
         .await?;
-        Ok(run)
+        Ok(Arc::new(run))
     }
 
     /// The document of a session that has ended; nothing when that is recorded already.
@@ -219,9 +222,9 @@ async fn with_usage(spoken: Spoken, session: &LiveSession) -> Spoken {
 }
 
 /// Why a run that was stopped has no answer.
-fn stop_fault(event: run::Event, run: &Run) -> Fault {
+fn stop_fault(event: run::Event, timeout_ms: u64) -> Fault {
     let (code, message) = match event {
-        run::Event::TimeOut => (Code::TimedOut, format!("the run took longer than {} ms", run.timeout_ms)),
+        run::Event::TimeOut => (Code::TimedOut, format!("the run took longer than {timeout_ms} ms")),
         run::Event::Cancel => (Code::RunCancelled, "the run was cancelled".to_owned()),
         run::Event::Kill => (Code::RunKilled, "the run was killed".to_owned()),
         run::Event::ExceedBudget => (Code::BudgetExceeded, "the budget of the run is spent".to_owned()),

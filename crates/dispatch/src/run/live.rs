@@ -1,28 +1,30 @@
 //! A run that has not ended, or has just ended.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aegis_fleet::session::log::LineLog;
 use aegis_fleet::session::speech::Listener;
 use aegis_model::life::run::Event;
 use aegis_model::run::{Run, RunSummary};
-use aegis_model::{Fault, Outcome, TenantId};
+use aegis_model::{Fault, Outcome, RunId, TenantId};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::events::{EventKind, RunEvents};
 
 /// How a run ended, for whoever waits: recorded, or why it could not be.
-pub type Ended = Result<Run, Fault>;
+pub type Ended = Result<Arc<Run>, Fault>;
 
 /// A run that has not ended, or has just ended.
 pub struct LiveRun {
+    /// Which.
+    pub id: RunId,
     /// Whose.
     pub tenant: TenantId,
     /// What it says.
     pub events: RunEvents,
     log: LineLog,
-    run: Mutex<Run>,
+    run: Mutex<Arc<Run>>,
     stop: watch::Sender<Option<Event>>,
     ended: watch::Sender<Option<Ended>>,
 }
@@ -36,24 +38,30 @@ impl LiveRun {
         });
         events.tell(EventKind::Run, &first);
         let (stop, ended) = (watch::Sender::new(None), watch::Sender::new(None));
-        Self { tenant: log.tenant.clone(), events, log, run: Mutex::new(run), stop, ended }
+        let (id, tenant) = (run.id.clone(), log.tenant.clone());
+        Self { id, tenant, events, log, run: Mutex::new(Arc::new(run)), stop, ended }
     }
 
     /// The run as it is now.
-    pub fn run(&self) -> Run {
-        self.run.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn run(&self) -> Arc<Run> {
+        Arc::clone(&self.locked())
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Arc<Run>> {
+        // What a panicking holder left is still whole: each change is a single step.
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The run as it is now, in short.
     pub fn summary(&self) -> RunSummary {
-        RunSummary::from(self.run())
+        RunSummary::from(Arc::unwrap_or_clone(self.run()))
     }
 
     /// Something happens to it. What does not fit its state is late, and changes nothing.
     pub(super) fn step(&self, event: Event) {
-        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut run = self.locked();
         if let Ok((next, _)) = run.state.step(event) {
-            run.state = next;
+            Arc::make_mut(&mut run).state = next;
         }
     }
 
@@ -77,7 +85,7 @@ impl LiveRun {
     pub(super) fn end(&self, ended: Ended) {
         self.log.end();
         if let Ok(run) = &ended {
-            self.run.lock().unwrap_or_else(PoisonError::into_inner).clone_from(run);
+            *self.locked() = Arc::clone(run);
             self.events.tell(EventKind::Outcome, &run.outcome);
         }
         self.ended.send_replace(Some(ended));

@@ -1,5 +1,7 @@
 //! Looking at runs and sessions.
 
+use std::sync::Arc;
+
 use aegis_model::api::{LogLines, LogQuery, RunListQuery, SessionListQuery};
 use aegis_model::record::{Kind, ListQuery};
 use aegis_model::run::{LogLine, Run, RunSummary, Session, SessionView};
@@ -15,7 +17,7 @@ impl Runs {
     /// `NotFound` when the tenant has none of that id.
     pub async fn run_view(&self, tenant: &TenantId, id: &RunId) -> Result<Run, Fault> {
         if let Some(live) = self.live(tenant, id) {
-            return Ok(live.run());
+            return Ok(Arc::unwrap_or_clone(live.run()));
         }
         let record = self.store().get(&run_key(tenant, id)).await?;
         read(&record.ok_or_else(|| Fault::not_found("run", id.as_str()))?)

@@ -128,7 +128,7 @@ impl Runs {
     /// A run that has ended stays findable for a while.
     fn delist(&self, live: &Arc<LiveRun>) {
         let mut book = self.book();
-        book.live.remove(&live.run().id);
+        book.live.remove(&live.id);
         book.ended_bytes += live.events.bytes();
         book.ended.push_back(Arc::clone(live));
         while book.ended.len() > ENDED_KEPT_MAX || book.ended_bytes > ENDED_KEPT_BYTES_MAX {
@@ -140,7 +140,7 @@ impl Runs {
     /// The run, if it has not ended or has just ended.
     pub fn live(&self, tenant: &TenantId, id: &RunId) -> Option<Arc<LiveRun>> {
         let book = self.book();
-        let found = book.live.get(id).or_else(|| book.ended.iter().find(|run| run.run().id == *id));
+        let found = book.live.get(id).or_else(|| book.ended.iter().find(|run| run.id == *id));
         found.filter(|run| run.tenant == *tenant).cloned()
     }
 

@@ -6,10 +6,8 @@ use aegis_model::{Code, Fault, RunId, SessionId, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The index value of what has not ended.
+/// The index value of what has not ended; what has is not in that index.
 pub const OPEN: &str = "open";
-/// The index value of what has.
-const ENDED: &str = "ended";
 
 /// Where a run lies.
 pub fn run_key(tenant: &TenantId, id: &RunId) -> RecordKey {
@@ -23,23 +21,21 @@ pub fn session_key(tenant: &TenantId, id: &SessionId) -> RecordKey {
 
 /// Writes a run; one that has ended for the last time.
 pub fn put_run(tenant: &TenantId, run: &Run, expect: Expect) -> Result<Change, Fault> {
-    let index = vec![
-        ("agent", run.agent.as_str().to_owned()),
-        ("session", run.session_id.as_str().to_owned()),
-        ("open", open(run.state.is_terminal())),
-    ];
-    put(run_key(tenant, &run.id), expect, run, index, run.state.is_terminal())
+    let terminal = run.state.is_terminal();
+    let mut index = vec![("agent", run.agent.as_str().to_owned()), ("session", run.session_id.as_str().to_owned())];
+    index.extend(open(terminal));
+    put(run_key(tenant, &run.id), expect, run, index, terminal)
 }
 
 /// Writes a session; one that has ended for the last time.
 pub fn put_session(tenant: &TenantId, session: &Session, expect: Expect) -> Result<Change, Fault> {
     let terminal = session.state.is_terminal();
-    let index = vec![("agent", session.agent.as_str().to_owned()), ("open", open(terminal))];
+    let index = std::iter::once(("agent", session.agent.as_str().to_owned())).chain(open(terminal)).collect();
     put(session_key(tenant, &session.id), expect, session, index, terminal)
 }
 
-fn open(terminal: bool) -> String {
-    if terminal { ENDED } else { OPEN }.to_owned()
+fn open(terminal: bool) -> Option<(&'static str, String)> {
+    (!terminal).then(|| ("open", OPEN.to_owned()))
 }
 
 fn put(

@@ -10,7 +10,7 @@ use aegis_model::freeze::{Freeze, FreezeTarget};
 use aegis_model::life::run::Event;
 use aegis_model::life::session::EndReason;
 use aegis_model::run::{Mode, Run};
-use aegis_model::{Act, Code, Fault, RunId, SessionId, TenantId};
+use aegis_model::{Act, AgentName, Code, Fault, RunId, SessionId, TenantId};
 
 use super::Runs;
 use super::begin::{Wish, subject};
@@ -36,7 +36,7 @@ impl Runs {
         match self.live(tenant, id) {
             Some(live) => {
                 live.stop(Event::Cancel);
-                live.ended().await
+                live.ended().await.map(Arc::unwrap_or_clone)
             }
             // It ended in between.
             None => self.run_view(tenant, id).await,
@@ -119,6 +119,18 @@ impl Runs {
             .await;
         ended(live).await;
         Ok(freeze)
+    }
+
+    /// These agents are gone: what runs of them is killed, and that is recorded.
+    pub async fn deleted(&self, which: impl Fn(&TenantId, &AgentName) -> bool) {
+        let mut live = self.all_live();
+        live.retain(|live| which(&live.tenant, &live.run().agent));
+        for run in &live {
+            run.stop(Event::Kill);
+        }
+        self.sessions.cool_down(&which);
+        self.sessions.end_all(EndReason::Killed, |session| which(&session.wish.tenant, &session.wish.agent)).await;
+        ended(live).await;
     }
 
     /// Takes no more runs, ends those there are, and waits until their ends are recorded.

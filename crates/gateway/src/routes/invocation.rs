@@ -27,19 +27,19 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
     let mode = request.mode;
     let live = call.rooms().runs.invoke(&call.act, &name, request).await?;
     match mode {
-        Mode::Sync => outcome(live.ended().await?),
+        Mode::Sync => outcome(&*live.ended().await?),
         Mode::Stream => Ok(Reply::events(events::follow(live, 0))),
         Mode::Async => begun(&live.run()),
     }
 }
 
 /// 200 for a success; otherwise the failure, with the outcome in its details.
-fn outcome(run: Run) -> Result<Reply, Fault> {
+fn outcome(run: &Run) -> Result<Reply, Fault> {
     let lost = || Fault::new(Code::Internal, "an internal error occurred");
-    let outcome = run.outcome.ok_or_else(lost)?;
-    match failure(&outcome) {
+    let outcome = run.outcome.as_ref().ok_or_else(lost)?;
+    match failure(outcome) {
         Some(fault) => Err(fault),
-        None => Reply::ok(&outcome),
+        None => Reply::ok(outcome),
     }
 }
 

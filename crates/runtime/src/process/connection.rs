@@ -4,6 +4,7 @@
 //! Must not know: what is said on them.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +14,6 @@ use aegis_model::boxes::BoxError;
 use aegis_model::port::{ByteSink, ByteSource, Connection};
 use async_trait::async_trait;
 use bytes::Bytes;
-use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketType, ipproto, recv, send, shutdown, sockopt};
 use tokio::io::Interest;
@@ -101,15 +101,16 @@ struct Source(Arc<Stream>);
 impl ByteSource for Source {
     async fn read(&mut self) -> Result<Option<Bytes>, BoxError> {
         let taken = self.0.socket.async_io(Interest::READABLE, |socket| {
-            let mut piece = Vec::with_capacity(PIECE_BYTES);
-            recv(socket.as_fd(), spare_capacity(&mut piece), RecvFlags::DONTWAIT)?;
-            Ok(piece)
+            // What comes is mostly short, and nothing comes mostly at first.
+            let mut piece = [MaybeUninit::uninit(); PIECE_BYTES];
+            let (taken, _) = recv(socket.as_fd(), &mut piece, RecvFlags::DONTWAIT)?.0;
+            Ok(Bytes::copy_from_slice(taken))
         });
         match taken.await {
             Ok(piece) if piece.is_empty() => Ok(None),
             Ok(piece) => {
                 count(&self.0.counts.outward, piece.len());
-                Ok(Some(piece.into()))
+                Ok(Some(piece))
             }
             Err(_) => Err(BoxError::ConnectionLost),
         }
