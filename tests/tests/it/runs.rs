@@ -449,3 +449,21 @@ fn boxes_are_kept_ready_and_replaced_and_go_with_their_version() {
     pooled("exit 1", 0);
     settles(0);
 }
+
+#[test]
+fn what_runs_of_a_deleted_agent_or_tenant_is_dead() {
+    let server = TestServer::start();
+    shell(&server, "slow", "exec sleep 100");
+    let run = begin(&server, "slow", json!({"session_id": "ada"}));
+    becomes(&server, &run, "running");
+    assert_eq!(server.admin("DELETE", "/api/v1/agents/slow", "").status, 204);
+    assert_eq!(view(&server, &run)["state"], "killed");
+    let acme = server.tenant("acme");
+    let slow = it::manifest("slow").replace("\"cat\"", "\"sleep\",\"100\"");
+    assert_eq!(server.with_key(&acme, "POST", "/api/v1/agents", &slow).status, 201);
+    let begun = server.with_key(&acme, "POST", "/api/v1/agents/slow/invocations", r#"{"mode":"async"}"#);
+    assert_eq!(begun.status, 202, "{}", begun.text);
+    assert_eq!(server.admin("DELETE", "/api/v1/tenants/acme", "").status, 204);
+    let metrics = server.metrics();
+    assert!(metrics.contains("aegis_boxes_alive{isolation=\"process\"} 0"), "{metrics}");
+}

@@ -131,7 +131,7 @@ impl LiveSession {
     pub async fn ready(self: &Arc<Self>) -> Result<(), Fault> {
         self.alive()?;
         let made = self.home.get_or_try_init(|| async {
-            let (live, place) = self.makers.make(&self.wish).await?;
+            let (live, place) = self.makers.make(&self.wish, self.ended()).await?;
             let http = match self.alive() {
                 Ok(()) => self.serve(&live).await,
                 Err(fault) => Err(fault),
@@ -240,7 +240,14 @@ impl LiveSession {
         match self.home.get() {
             Some(home) if gently(reason) => drop(home.live.stop(GRACE_MS).await),
             Some(home) => drop(home.live.kill().await),
-            None => self.close(first),
+            None => {
+                self.close(first);
+                // Whoever is making its box just now sees that, and has killed it when this ends.
+                let nobody = async || Err::<Home, ()>(());
+                if let Ok(home) = self.home.get_or_try_init(nobody).await {
+                    home.live.kill().await;
+                }
+            }
         }
         self.ended().await
     }

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aegis_model::api::VersionView;
+use aegis_model::boxes::BoxError;
 use aegis_model::life::session::EndReason;
 use aegis_model::port::{AgentHttp, Clock, LiveBox, Logs};
 use aegis_model::{AgentName, Code, Fault, SessionId, TenantId};
@@ -55,7 +56,13 @@ pub struct SessionParts {
 }
 
 impl Makers {
-    async fn make(&self, wish: &SessionWish) -> Result<(Arc<dyn LiveBox>, Place), Fault> {
+    /// Makes a box, or takes one that is ready; gives up waiting for room when the session has
+    /// ended.
+    async fn make(
+        &self,
+        wish: &SessionWish,
+        ended: impl Future<Output = EndReason>,
+    ) -> Result<(Arc<dyn LiveBox>, Place), Fault> {
         let plan = &wish.plan;
         let runtime = self.tiers.of(plan.isolation).map_err(Fault::from)?;
         if plan.warm > 0
@@ -67,7 +74,10 @@ impl Makers {
             Some(place) => place,
             None => {
                 self.pools.give_way();
-                self.admission.admit(&wish.tenant, &plan.plan.resources).await?
+                tokio::select! {
+                    place = self.admission.admit(&wish.tenant, &plan.plan.resources) => place?,
+                    _ = ended => return Err(Fault::from(BoxError::State("ended"))),
+                }
             }
         };
         let live = runtime.create(live::with_agent(plan)).await.map_err(live::start_fault)?;

@@ -63,6 +63,6 @@ async fn view(call: Call) -> Result<Reply, Fault> {
 async fn delete(call: Call) -> Result<Reply, Fault> {
     let name: AgentName = call.parameter("name")?;
     call.rooms().fleet.agent_delete(&call.act, &name).await?;
-    call.rooms().runs.warm_up(call.tenant(), &name).await;
+    call.rooms().runs.deleted(|tenant, agent| tenant == call.tenant() && *agent == name).await;
     Ok(Reply::empty())
 }

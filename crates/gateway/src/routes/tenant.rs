@@ -36,5 +36,6 @@ async fn create(call: Call) -> Result<Reply, Fault> {
 async fn delete(call: Call) -> Result<Reply, Fault> {
     let id: TenantId = call.parameter("tenant")?;
     call.rooms().tenancy.tenant_delete(&call.act, &id).await?;
+    call.rooms().runs.deleted(|tenant, _| *tenant == id).await;
     Ok(Reply::empty())
 }
