@@ -14,6 +14,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const ROUNDS: usize = 3;
 const STARTS: usize = 11;
+const FRONT_AT_ONCE: &str = "-c32";
 
 /// Runs the benchmark.
 pub fn run() -> Outcome<()> {
@@ -42,8 +43,8 @@ fn measure(server: &Server, home: &Path) -> Outcome<()> {
     say(&format!("memory at rest {:.1} MB", server.resident_kb()? as f64 / 1e3))?;
     let (mut bare, mut full) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        bare.push(wrk(&format!("http://{}/health/live", server.address), None)?);
-        full.push(wrk(&format!("http://{}/api/v1/agents/bench", server.address), Some(key))?);
+        bare.push(wrk(&format!("http://{}/health/live", server.address), None, &[FRONT_AT_ONCE])?);
+        full.push(wrk(&format!("http://{}/api/v1/agents/bench", server.address), Some(key), &[FRONT_AT_ONCE])?);
     }
     let (bare, full) = (median(bare), median(full));
     say(&format!("bare answer        {:>9.0}/s  p50 {:>7.3} ms  p99 {:>7.3} ms", bare.rate, bare.p50_ms, bare.p99_ms))?;
@@ -127,16 +128,21 @@ fn deploy(address: &str, key: &str) -> Outcome<()> {
     if answer.starts_with("HTTP/1.1 201") { Ok(()) } else { Err(answer.into()) }
 }
 
+/// What a server carried.
 #[derive(Clone, Copy, Default)]
-struct Load {
-    rate: f64,
-    p50_ms: f64,
-    p99_ms: f64,
+pub struct Load {
+    /// Requests per second.
+    pub rate: f64,
+    /// The middle of the times they took.
+    pub p50_ms: f64,
+    /// What all but one of a hundred took at most.
+    pub p99_ms: f64,
 }
 
-fn wrk(url: &str, key: Option<&str>) -> Outcome<Load> {
+/// Asks for five seconds, with more arguments of `wrk`.
+pub fn wrk(url: &str, key: Option<&str>, arguments: &[&str]) -> Outcome<Load> {
     let mut command = Command::new("wrk");
-    command.args(["-t2", "-c32", "-d5s", "--latency"]);
+    command.args(["-t2", "-d5s", "--latency"]).args(arguments);
     if let Some(key) = key {
         command.args(["-H", &format!("X-API-Key: {key}")]);
     }
@@ -157,7 +163,8 @@ fn milliseconds(text: Option<&str>) -> Outcome<f64> {
     read.ok_or_else(|| format!("`{text}` is no time").into())
 }
 
-fn median(mut loads: Vec<Load>) -> Load {
+/// The one in the middle.
+pub fn median(mut loads: Vec<Load>) -> Load {
     loads.sort_by(|one, other| one.rate.total_cmp(&other.rate));
     loads.get(loads.len() / 2).copied().unwrap_or_default()
 }

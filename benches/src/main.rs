@@ -10,6 +10,7 @@ mod invoke;
 mod ledger;
 mod neighbours;
 mod reads;
+mod serve;
 mod soak;
 
 use std::error::Error;
@@ -26,6 +27,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("ledger", ledger::run),
     ("neighbours", neighbours::run),
     ("reads", reads::run),
+    ("serve", serve::run),
 ];
 
 fn main() -> ExitCode {
