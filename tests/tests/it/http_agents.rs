@@ -13,16 +13,20 @@ const AGENT: &str = include_str!("agents/server.py");
 
 /// Deploys the agent with these variables.
 fn deploy(server: &TestServer, variables: Value) {
-    let manifest = json!({
+    let manifest = manifest(variables);
+    let deployed = server.admin("POST", "/api/v1/agents", &manifest.to_string());
+    assert_eq!(deployed.status, 201, "{}", deployed.text);
+}
+
+fn manifest(variables: Value) -> Value {
+    json!({
         "apiVersion": "aegis/v1", "kind": "Agent", "metadata": {"name": "subject"},
         "spec": {
             "runtime": {"isolation": "process", "protocol": "http", "command": ["python3", "-c", AGENT]},
             "resources": {"memory": "128Mi", "pids": 64, "disk": "16Mi", "idle_timeout": "2s"},
             "env": variables,
         },
-    });
-    let deployed = server.admin("POST", "/api/v1/agents", &manifest.to_string());
-    assert_eq!(deployed.status, 201, "{}", deployed.text);
+    })
 }
 
 fn served(variables: Value) -> TestServer {
@@ -152,6 +156,23 @@ fn a_server_that_takes_its_time_to_begin_is_waited_for() {
 }
 
 #[test]
+fn a_server_that_is_kept_ready_serves_one_session() {
+    let server = TestServer::start();
+    let mut kept_ready = manifest(json!({"SLOW_START": "0.5"}));
+    kept_ready["spec"]["pool"] = json!({"warm": 1});
+    assert_eq!(server.admin("POST", "/api/v1/agents", &kept_ready.to_string()).status, 201);
+    let begun = Instant::now();
+    while !server.metrics().contains("aegis_boxes_made_total{isolation=\"process\"} 1") {
+        assert!(begun.elapsed() < Duration::from_secs(10), "no box was made ready");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for name in [None, Some("ada"), Some("ada")] {
+        let answer = ask(&server, name, json!({"do": "count"}));
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+}
+
+#[test]
 fn a_server_that_dies_at_its_start_says_why() {
     let server = served(json!({"FAIL": "gpt-0"}));
     for name in [None, Some("ada")] {
@@ -199,6 +220,22 @@ fn runs_of_one_session_go_on_beside_each_other() {
             assert_eq!((answer.status, &answer.json()["output"]), (200, &json!(number)), "{}", answer.text);
         }
     });
+}
+
+#[test]
+fn a_session_may_be_begun_by_many_at_once() {
+    let server = served(json!({}));
+    for name in ["ada", "grace", "mary"] {
+        std::thread::scope(|scope| {
+            let asked: Vec<_> =
+                (0..20).map(|_| scope.spawn(|| ask(&server, Some(name), json!({"do": "count"})))).collect();
+            for asked in asked {
+                let answer = asked.join().unwrap();
+                assert_eq!(answer.status, 200, "{}", answer.text);
+            }
+        });
+        assert_eq!(server.admin("DELETE", &format!("/api/v1/sessions/{name}"), "").status, 204);
+    }
 }
 
 #[test]

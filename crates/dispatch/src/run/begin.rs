@@ -139,7 +139,11 @@ impl Runs {
         }
         let isolation = self.sessions.isolation(&plan);
         let (id, kept) = match &wish.request.session_id {
-            Some(id) => (self.unused(tenant, id).await?, true),
+            Some(id) => match self.unused(tenant, id).await {
+                Ok(id) => (id, true),
+                // Somebody may have begun it since it was looked for.
+                Err(used) => return Ok((self.sessions.join(tenant, id, &wish.agent)?.ok_or(used)?, isolation)),
+            },
             None => (SessionId::generate(act.at, self.random()?), false),
         };
         let seat = self.sessions.begin(session_wish(act, id, &version, (kept, plan)));
