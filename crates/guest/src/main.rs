@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     if forget_descriptors().is_err() {
         return ExitCode::from(EXIT_NOT_SET_UP);
     }
+    allow_descriptors();
     let Ok(control) = std::io::stdin().as_fd().try_clone_to_owned().map(take_over) else {
         return ExitCode::from(EXIT_NOT_SET_UP);
     };
@@ -46,6 +47,15 @@ fn main() -> ExitCode {
 fn forget_descriptors() -> Result<(), rustix::io::Errno> {
     // SAFETY: nothing of this program owns a descriptor from 3 on yet.
     raw::answer(unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) })
+}
+
+/// A server that is short of descriptors is no reason for its boxes to be: they have limits of
+/// their own.
+fn allow_descriptors() {
+    let inherited = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let most = rustix::process::Rlimit { current: inherited.maximum, ..inherited };
+    // If it cannot be raised, what needs more says so.
+    let _kept = rustix::process::setrlimit(rustix::process::Resource::Nofile, most);
 }
 
 /// Keeps the control stream under another number than 0, so that no program that is started

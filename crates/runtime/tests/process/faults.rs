@@ -171,6 +171,52 @@ async fn make_boxes_forever(directory: &Path) {
     }
 }
 
+/// What the other process does in `a_server_without_descriptors_says_so_and_recovers`.
+const STARVE_IN: &str = "AEGIS_TEST_STARVE_IN";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_descriptors_says_so_and_recovers() {
+    if let Some(directory) = std::env::var_os(STARVE_IN) {
+        return starve_and_recover(Path::new(&directory)).await;
+    }
+    let Some(place) = place().await else { return };
+    let test = "faults::a_server_without_descriptors_says_so_and_recovers";
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", test]).env(STARVE_IN, place.directory.path().join("starved"));
+    let output = command.output().expect("a server");
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    place.close().await;
+}
+
+/// With one descriptor more each time: wherever it is missing, the reason is told,
+/// and nothing is held on to.
+async fn starve_and_recover(directory: &Path) {
+    let runtime = open(directory.to_owned()).await.expect("a runtime");
+    runtime.create(plain_plan()).await.expect("a box").kill().await;
+    let before = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let mut refused = 0;
+    for most in 4..64 {
+        let tight = rustix::process::Rlimit { current: Some(most), ..before };
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, tight).expect("a limit");
+        let made = runtime.create(plain_plan()).await;
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, before).expect("the limit");
+        match made {
+            Ok(made) => drop(made.kill().await),
+            Err(error) => {
+                let told =
+                    matches!(error, BoxError::NoRoom(_) | BoxError::SetupFailed { .. } | BoxError::Absent { .. });
+                assert!(told, "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 3, "{refused}");
+    runtime.create(plain_plan()).await.expect("there is room again").kill().await;
+    assert_eq!(runtime.alive(), 0);
+    runtime.close().await;
+}
+
 fn plain_plan() -> BoxPlan {
     BoxPlan { root: RootPlan::Host, code: None, resources: Default::default(), agent: None }
 }
