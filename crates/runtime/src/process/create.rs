@@ -165,6 +165,7 @@ impl Runtime for ProcessRuntime {
             }
         })
         .await;
+        self.inner.slots.settled().await;
         self.inner.slots.close();
     }
 }

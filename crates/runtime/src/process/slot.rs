@@ -45,6 +45,8 @@ pub struct Slots {
     ready_per_size: usize,
     ready: Mutex<BTreeMap<BoxResources, Vec<Slot>>>,
     wanted: tokio::sync::Notify,
+    /// Held while one is made before anybody asks.
+    making: tokio::sync::Mutex<()>,
     closed: AtomicBool,
 }
 
@@ -101,6 +103,7 @@ impl Slots {
             ready_per_size,
             ready: Mutex::new(BTreeMap::new()),
             wanted: tokio::sync::Notify::new(),
+            making: tokio::sync::Mutex::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -131,6 +134,10 @@ impl Slots {
                 return;
             }
             while let Some(size) = self.missing() {
+                let _turn = self.making.lock().await;
+                if self.closed.load(Ordering::Relaxed) {
+                    return;
+                }
                 let Ok(slot) = self.make(size).await else { break };
                 lock(&self.ready).entry(size).or_default().push(slot);
                 if self.closed.load(Ordering::Relaxed) {
@@ -150,6 +157,11 @@ impl Slots {
     pub fn make_no_more(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.wanted.notify_one();
+    }
+
+    /// Waits until the slot that is being made, if one is, is among those that are ready.
+    pub async fn settled(&self) {
+        drop(self.making.lock().await);
     }
 
     /// Makes no more slots, and gives back those that are ready.
