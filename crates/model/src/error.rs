@@ -228,7 +228,7 @@ codes! {
     /// The agent used more memory than it has.
     AgentOutOfMemory = "ERR_AGENT_OUT_OF_MEMORY", Agent, 424, "raise `spec.resources.memory`, or let the agent use less";
     /// What the agent answered is not an answer.
-    AgentAnswerInvalid = "ERR_AGENT_ANSWER_INVALID", Agent, 424, "write one JSON document of at most 1 MiB to stdout, and everything else to stderr";
+    AgentAnswerInvalid = "ERR_AGENT_ANSWER_INVALID", Agent, 424, "answer with one JSON document of at most 1 MiB: alone on stdout, or as the body of a server's answer";
     /// Somebody stopped the run.
     RunCancelled = "ERR_RUN_CANCELLED", Conflict, 409, "somebody cancelled the run; `aegis run retry` does it again";
     /// The kill switch, or somebody who ended the session, stopped the run.
