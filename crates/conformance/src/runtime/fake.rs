@@ -79,6 +79,10 @@ impl Runtime for FakeRuntime {
         core.step(Event::Prepared)?;
         self.alive.fetch_add(1, Ordering::Relaxed);
         lock(&self.boxes).push(Arc::downgrade(&core));
+        // Whoever closes in between has looked through the boxes already.
+        if self.closed.load(Ordering::Relaxed) {
+            core.finish(BoxEnd::Killed);
+        }
         if resources.lifetime_ms > 0 {
             let core = Arc::clone(&core);
             tokio::spawn(async move {
