@@ -105,12 +105,12 @@ impl TestServer {
 
     /// A fresh server with this configuration file.
     pub fn start_with(config: &str) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let data = home.path().join("data");
-        Self::start_in(home, &data, config)
+        Self::start_in(tempfile::tempdir().unwrap(), config)
     }
 
-    fn start_in(home: TempDir, data: &Path, config: &str) -> Self {
+    /// A fresh server in that directory.
+    pub fn start_in(home: TempDir, config: &str) -> Self {
+        let data = &home.path().join("data");
         let (child, address) = match start(data, home.path(), config) {
             Ok(started) => started,
             Err(output) => panic!("the server did not start: {}", String::from_utf8_lossy(&output.stderr)),

@@ -6,6 +6,19 @@ use serde_json::{Value, json};
 
 use crate::{Answer, TestServer};
 
+/// An agent that is a line of shell.
+pub fn shell(server: &TestServer, name: &str, script: &str) {
+    let manifest = json!({
+        "apiVersion": "aegis/v1", "kind": "Agent", "metadata": {"name": name},
+        "spec": {
+            "runtime": {"isolation": "process", "command": ["sh", "-c", script]},
+            "resources": {"memory": "64Mi", "pids": 32, "disk": "16Mi"},
+        },
+    });
+    let deployed = server.admin("POST", "/api/v1/agents", &manifest.to_string());
+    assert_eq!(deployed.status, 201, "{}", deployed.text);
+}
+
 /// Invokes an agent.
 pub fn invoke(server: &TestServer, agent: &str, request: &Value) -> Answer {
     server.admin("POST", &format!("/api/v1/agents/{agent}/invocations"), &request.to_string())

@@ -173,6 +173,23 @@ fn a_server_that_is_kept_ready_serves_one_session() {
 }
 
 #[test]
+fn a_server_that_is_kept_ready_is_warmed_up() {
+    let server = TestServer::start();
+    let mut kept_ready = manifest(json!({}));
+    kept_ready["spec"]["pool"] = json!({"warm": 1, "warmup": {"do": "release"}});
+    assert_eq!(server.admin("POST", "/api/v1/agents", &kept_ready.to_string()).status, 201);
+    let begun = Instant::now();
+    // A server answers this at once only if it was told before to release.
+    loop {
+        let body = json!({"input": {"do": "stream"}, "timeout_ms": 1_500});
+        if invoke(&server, "subject", &body).status == 200 {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(15), "it was not warmed up");
+    }
+}
+
+#[test]
 fn a_server_that_dies_at_its_start_says_why() {
     let server = served(json!({"FAIL": "gpt-0"}));
     for name in [None, Some("ada")] {

@@ -18,5 +18,6 @@ mod lifecycle;
 mod limits;
 mod operations;
 mod policies;
+mod run_faults;
 mod runs;
 mod tamper;

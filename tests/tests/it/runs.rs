@@ -4,21 +4,8 @@
 use std::time::{Duration, Instant};
 
 use it::TestServer;
-use it::runs::{becomes, begin, events, invoke, outcome, view};
+use it::runs::{becomes, begin, events, invoke, outcome, shell, view};
 use serde_json::{Value, json};
-
-/// An agent that is a line of shell.
-fn shell(server: &TestServer, name: &str, script: &str) {
-    let manifest = json!({
-        "apiVersion": "aegis/v1", "kind": "Agent", "metadata": {"name": name},
-        "spec": {
-            "runtime": {"isolation": "process", "command": ["sh", "-c", script]},
-            "resources": {"memory": "64Mi", "pids": 32, "disk": "16Mi"},
-        },
-    });
-    let deployed = server.admin("POST", "/api/v1/agents", &manifest.to_string());
-    assert_eq!(deployed.status, 201, "{}", deployed.text);
-}
 
 #[test]
 fn an_agent_is_given_its_input_and_its_answer_is_the_outcome() {
@@ -448,6 +435,41 @@ fn boxes_are_kept_ready_and_replaced_and_go_with_their_version() {
     settles(3);
     pooled("exit 1", 0);
     settles(0);
+}
+
+#[test]
+fn an_agent_is_run_once_in_a_box_that_is_kept_ready() {
+    let server = TestServer::start();
+    let pooled = |warmup: Value| {
+        let script = "read x; echo \"$x\" >> seen; [ \"$x\" != 7 ] && wc -l < seen";
+        let manifest = json!({
+            "apiVersion": "aegis/v1", "kind": "Agent", "metadata": {"name": "warm"},
+            "spec": {
+                "runtime": {"isolation": "process", "command": ["sh", "-c", script]},
+                "resources": {"memory": "32Mi", "pids": 16, "disk": "16Mi"}, "pool": {"warm": 1, "warmup": warmup},
+            },
+        });
+        let deployed = server.admin("POST", "/api/v1/agents", &manifest.to_string());
+        assert_eq!(deployed.status, 201, "{}", deployed.text);
+    };
+    let alive =
+        |number: usize| server.metrics().contains(&format!("aegis_boxes_alive{{isolation=\"process\"}} {number}\n"));
+    pooled(json!("x"));
+    let begun = Instant::now();
+    // A box that is being made is not taken.
+    loop {
+        let answer = invoke(&server, "warm", &json!({"input": "y"}));
+        if answer.json()["output"] == 2 {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "no box is warm: {}", answer.text);
+    }
+    // One whose agent fails at it is not kept, and whoever comes gets another.
+    pooled(json!(7));
+    while !alive(0) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "a box is kept that is not well");
+    }
+    assert_eq!(invoke(&server, "warm", &json!({"input": "y"})).json()["output"], 1);
 }
 
 #[test]

@@ -16,13 +16,15 @@ use bytes::Bytes;
 
 use super::Runs;
 use super::begin::{is_waited_for, subject};
-use super::live::{Ended, LiveRun, failure};
+use super::live::{LiveRun, failure};
 use super::records::{put_run, put_session, read, session_key};
 
 /// How often an end is tried to be recorded before whoever waits is told that it could not be.
 const RECORD_TRIES: u32 = 3;
 /// How long between tries.
 const RECORD_AGAIN: Duration = Duration::from_millis(300);
+/// How long between tries when nobody waits any more.
+const RECORD_LATER: Duration = Duration::from_secs(3);
 
 /// How the work of a run ended.
 struct Done {
@@ -43,13 +45,37 @@ impl Runs {
             // Nothing of it may go on while its end is being recorded.
             session.end(end_of_session(event)).await;
         }
-        let ended = self.conclude(&act, &live, &session, Done { event, spoken, took_ns }).await;
-        self.delist(&live);
-        live.end(ended);
+        let run = self.ended(&live, &session, Done { event, spoken, took_ns });
+        let mut recorded = match &run {
+            Ok(run) => self.record_run(&act, run, &session).await,
+            Err(fault) => Err(fault.clone()),
+        };
+        match &recorded {
+            Ok(()) => self.delist(&live),
+            // Only the store knows from now on what is recorded of it.
+            Err(_) => self.forget(&live.id),
+        }
+        live.end(run.clone().and_then(|run| recorded.clone().map(|()| run)));
         if !session.wish.kept {
             session.end(session::EndReason::Completed).await;
         }
         drop(seat);
+        let Ok(run) = run else { return };
+        while self.again(&recorded).await {
+            recorded = self.record_run(&act, &run, &session).await;
+        }
+    }
+
+    /// Whether to try again what could not be recorded, after a while: until it is, or the
+    /// server stops; then it is found open at the next start. There are never many that wait
+    /// for this: without a store nothing begins.
+    #[expect(clippy::disallowed_methods, reason = "a store that is busy or full needs a moment")]
+    async fn again(&self, recorded: &Result<(), Fault>) -> bool {
+        let again = recorded.as_ref().is_err_and(is_passing) && !self.is_stopping();
+        if again {
+            tokio::time::sleep(RECORD_LATER).await;
+        }
+        again
     }
 
     #[expect(clippy::disallowed_methods, reason = "a run has a time limit")]
@@ -93,17 +119,22 @@ impl Runs {
         (event, Spoken { answer: Err(stop_fault(event, timeout_ms)), ..spoken })
     }
 
-    /// Records what became of a run, and of its session if that ends with it.
-    async fn conclude(&self, act: &Act, live: &LiveRun, session: &LiveSession, done: Done) -> Ended {
+    /// The run as it is in the end.
+    fn ended(&self, live: &LiveRun, session: &LiveSession, done: Done) -> Result<Arc<Run>, Fault> {
         let mut run = Arc::unwrap_or_clone(live.run());
         let (state, _) = run.state.step(done.event).map_err(Fault::internal)?;
-        let at = self.clock.now();
         let isolation = self.sessions.isolation(&session.wish.plan);
         run.state = state;
-        run.outcome = Some(outcome(&run, done, (isolation, at))?);
-        let mut changes = vec![put_run(&act.caller.tenant, &run, Expect::Version(1))?];
+        run.outcome = Some(outcome(&run, done, (isolation, self.clock.now()))?);
+        Ok(Arc::new(run))
+    }
+
+    /// Records what became of a run, and of its session if that ends with it.
+    async fn record_run(&self, act: &Act, run: &Arc<Run>, session: &LiveSession) -> Result<(), Fault> {
+        let at = self.clock.now();
+        let mut changes = vec![put_run(&act.caller.tenant, run, Expect::Version(1))?];
         if !session.wish.kept {
-            let reason = match state {
+            let reason = match run.state {
                 run::State::Succeeded => session::EndReason::Completed,
                 _ => session.intended().unwrap_or(session::EndReason::Completed),
             };
@@ -121,16 +152,15 @@ impl Runs {
             principal: &run.started_by,
             correlation_id: &run.correlation_id,
             operation: Operation::AgentInvoke,
-            subject: subject(&run),
+            subject: subject(run),
             stream: "runs",
             at,
             decision: run.decision.clone(),
-            isolation: Some(isolation.to_owned()),
+            isolation: Some(self.sessions.isolation(&session.wish.plan).to_owned()),
             outcome: &told,
             changes: changes.clone(),
         })
-        .await?;
-        Ok(Arc::new(run))
+        .await
     }
 
     /// The document of a session that has ended; nothing when that is recorded already.
@@ -155,8 +185,11 @@ impl Runs {
     /// it may do so too; one of them is first.
     pub(super) async fn see_off(self: Arc<Self>, correlation_id: CorrelationId, session: Arc<LiveSession>) {
         let reason = session.ended().await;
-        let _recorded = self.record_session_end(&correlation_id, &session, reason).await;
+        let mut recorded = self.record_session_end(&correlation_id, &session, reason).await;
         self.sessions.forget(&session);
+        while self.again(&recorded).await {
+            recorded = self.record_session_end(&correlation_id, &session, reason).await;
+        }
     }
 
     async fn record_session_end(
@@ -193,14 +226,17 @@ impl Runs {
         loop {
             match self.journal.conclude(conclusion()).await {
                 Ok(_) => return Ok(()),
-                // Somebody else was first.
-                Err(fault) if matches!(fault.code(), Code::Conflict | Code::Immutable) => return Err(fault),
-                Err(fault) if tries == RECORD_TRIES => return Err(fault),
+                Err(fault) if tries == RECORD_TRIES || !is_passing(&fault) => return Err(fault),
                 Err(_) => tokio::time::sleep(RECORD_AGAIN).await,
             }
             tries += 1;
         }
     }
+}
+
+/// Whether what could not be recorded now may be later: nobody else was first.
+fn is_passing(fault: &Fault) -> bool {
+    !matches!(fault.code(), Code::Conflict | Code::Immutable)
 }
 
 /// What a waiting caller is answered, as it is kept for a repeated request.

@@ -12,6 +12,9 @@ use tokio::sync::watch;
 
 use super::events::{EventKind, RunEvents};
 
+/// The detail that says when to come back.
+const RETRY_AFTER: &str = "retry_after_ms";
+
 /// How a run ended, for whoever waits: recorded, or why it could not be.
 pub type Ended = Result<Arc<Run>, Fault>;
 
@@ -122,5 +125,10 @@ impl Listener for LiveRun {
 /// The failure that a caller is told of, with the outcome in its details.
 pub fn failure(outcome: &Outcome) -> Option<Fault> {
     let code = aegis_model::Code::ALL.iter().find(|code| code.as_str() == outcome.code)?;
-    Some(Fault::new(*code, outcome.message.clone()).with("outcome", json!(outcome)))
+    let fault = Fault::new(*code, outcome.message.clone()).with("outcome", json!(outcome));
+    // When to come back is told to whoever was turned away, whatever turned him away.
+    Some(match outcome.details.get(RETRY_AFTER) {
+        Some(wait) => fault.with(RETRY_AFTER, wait.clone()),
+        None => fault,
+    })
 }

@@ -125,6 +125,10 @@ impl Runs {
         live
     }
 
+    fn forget(&self, id: &RunId) {
+        self.book().live.remove(id);
+    }
+
     /// A run that has ended stays findable for a while.
     fn delist(&self, live: &Arc<LiveRun>) {
         let mut book = self.book();

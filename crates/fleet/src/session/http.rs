@@ -5,6 +5,7 @@
 
 mod answer;
 mod lines;
+mod ping;
 mod server;
 mod sse;
 
@@ -12,31 +13,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_model::boxes::BoxError;
-use aegis_model::port::{HttpConversation, HttpError, HttpMethod, HttpRequest};
+use aegis_model::port::{HttpError, HttpMethod, HttpRequest};
 use aegis_model::{Code, Fault, SessionId};
-use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::speech::{Listener, Said};
+use super::speech::{Listener, Nobody, Said};
 pub(super) use lines::Lines;
 pub(super) use server::Server;
 
 /// How long an agent may take until it listens.
 const LISTEN_TIME: Duration = Duration::from_secs(30);
-/// How long between the first two tries to reach it; then twice as long, up to the last.
-const TRY_AGAIN_FIRST: Duration = Duration::from_millis(1);
-const TRY_AGAIN_LAST: Duration = Duration::from_millis(50);
 /// How long it may take to say how it is.
 const PING_TIME: Duration = Duration::from_secs(1);
-/// Longest answer to that.
-const PING_BYTES_MAX: usize = 16 * 1024;
 /// Runs that it works on at a time; others wait. Fewer than the connections a box may have.
 const RUNS_AT_ONCE: usize = 128;
 /// How long after a connection broke it may come out that the agent has ended.
 const END_COMES_OUT: Duration = Duration::from_millis(250);
-/// How a server says that it is not ready yet.
-const NOT_YET: u16 = 503;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -118,22 +111,7 @@ impl HttpAgent {
     async fn invoke(&self, said: &Said, listener: &dyn Listener) -> Result<Value, Failed> {
         let closed = |error| Failed::Way(Fault::internal(error));
         let _turn = self.turns.acquire().await.map_err(closed)?;
-        let request = HttpRequest {
-            method: HttpMethod::Post,
-            path: "/invocations",
-            headers: vec![
-                ("host", self.lines.host()),
-                ("content-type", "application/json".to_owned()),
-                ("accept", "application/json, text/event-stream, */*".to_owned()),
-                ("x-amzn-bedrock-agentcore-runtime-session-id", self.session.to_string()),
-                ("x-correlation-id", said.correlation_id.to_string()),
-            ],
-            body: said.input.clone(),
-        };
-        let (head, mut conversation) = self.lines.ask(request).await?;
-        let answer = answer::take(&head, conversation.as_mut(), listener).await?;
-        self.lines.give_back(conversation);
-        Ok(answer)
+        invoke(&self.lines, &self.session, said, listener).await
     }
 
     fn with_log(&self, fault: Fault) -> Fault {
@@ -143,7 +121,7 @@ impl HttpAgent {
     /// Waits until it listens, once.
     async fn listening(&self) -> Result<(), Fault> {
         let reached = self.listens.get_or_try_init(|| async {
-            let reaching = tokio::time::timeout(LISTEN_TIME, self.reach());
+            let reaching = tokio::time::timeout(LISTEN_TIME, ping::reach(&self.lines));
             tokio::select! {
                 biased;
                 end = self.server.ended() => Err(self.never_listened(end)),
@@ -173,28 +151,6 @@ impl HttpAgent {
         Fault::new(Code::AgentStartFailed, message).with("log", log)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "nobody tells when a server begins to listen")]
-    async fn reach(&self) -> Result<(), BoxError> {
-        let mut pause = TRY_AGAIN_FIRST;
-        while !self.is_there().await? {
-            tokio::time::sleep(pause).await;
-            pause = TRY_AGAIN_LAST.min(pause * 2);
-        }
-        Ok(())
-    }
-
-    /// Whether it takes connections, and does not say that it is not ready.
-    async fn is_there(&self) -> Result<bool, BoxError> {
-        let conversation = match self.lines.fresh().await {
-            Ok(conversation) => conversation,
-            Err(BoxError::NotListening(_)) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        // Whatever else it does with the question, it is there.
-        let answer = tokio::time::timeout(PING_TIME, self.ping_on(conversation)).await;
-        Ok(!matches!(answer, Ok(Ok((NOT_YET, _)))))
-    }
-
     /// Closes connections that rest too long; to be called once in a while.
     pub(super) fn sweep(&self) {
         self.lines.sweep();
@@ -210,27 +166,50 @@ impl HttpAgent {
                 Some(conversation) => conversation,
                 None => self.lines.fresh().await.ok()?,
             };
-            self.ping_on(conversation).await.ok()
+            ping::ask(&self.lines, conversation).await.ok()
         };
         match tokio::time::timeout(PING_TIME, asking).await {
             Ok(Some((200, body))) => says_busy(&body),
             _ => false,
         }
     }
+}
 
-    async fn ping_on(&self, mut conversation: Box<dyn HttpConversation>) -> Result<(u16, Vec<u8>), HttpError> {
-        let headers = vec![("host", self.lines.host())];
-        let request = HttpRequest { method: HttpMethod::Get, path: "/ping", headers, body: Bytes::new() };
-        let head = conversation.ask(request).await?;
-        let mut body = Vec::new();
-        while let Some(piece) = conversation.read().await? {
-            body.extend_from_slice(&piece);
-            if body.len() > PING_BYTES_MAX {
-                return Ok((head.status, Vec::new()));
-            }
-        }
-        self.lines.give_back(conversation);
-        Ok((head.status, body))
+/// Gives an agent that listens an input, and takes its answer in.
+async fn invoke(lines: &Lines, session: &SessionId, said: &Said, listener: &dyn Listener) -> Result<Value, Failed> {
+    let request = HttpRequest {
+        method: HttpMethod::Post,
+        path: "/invocations",
+        headers: vec![
+            ("host", lines.host()),
+            ("content-type", "application/json".to_owned()),
+            ("accept", "application/json, text/event-stream, */*".to_owned()),
+            ("x-amzn-bedrock-agentcore-runtime-session-id", session.to_string()),
+            ("x-correlation-id", said.correlation_id.to_string()),
+        ],
+        body: said.input.clone(),
+    };
+    let (head, mut conversation) = lines.ask(request).await?;
+    let answer = answer::take(&head, conversation.as_mut(), listener).await?;
+    lines.give_back(conversation);
+    Ok(answer)
+}
+
+/// Waits until the agent in a box that nobody has yet listens, and gives it that input, if any.
+/// What it answers is nobody's; that it answers is what counts.
+///
+/// # Errors
+/// When it does not listen in time, or fails.
+pub(super) async fn warm_up(lines: &Lines, said: Option<(&SessionId, &Said)>) -> Result<(), Fault> {
+    let failed = |message: String| Fault::new(Code::AgentStartFailed, message);
+    match tokio::time::timeout(LISTEN_TIME, ping::reach(lines)).await {
+        Ok(reached) => reached.map_err(Fault::from)?,
+        Err(_) => return Err(failed(format!("the agent does not listen on port {}", lines.port()))),
+    }
+    let Some((session, said)) = said else { return Ok(()) };
+    match invoke(lines, session, said, &Nobody).await {
+        Ok(_) => Ok(()),
+        Err(Failed::Answer(fault) | Failed::Way(fault)) => Err(fault),
     }
 }
 

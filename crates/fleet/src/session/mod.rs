@@ -11,6 +11,7 @@ mod plan;
 mod pool;
 pub mod speech;
 mod stdio;
+mod warmth;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,7 @@ use admission::{Admission, Place};
 pub use live::{LiveSession, SessionWish};
 pub use plan::{SessionPlan, session_plan};
 use pool::Pools;
+use warmth::Warmer;
 
 /// What makes boxes for sessions.
 pub(crate) struct Makers {
@@ -114,7 +116,8 @@ impl Sessions {
     /// No session yet.
     pub fn new(parts: SessionParts) -> Arc<Self> {
         let SessionParts { tiers, code, admission, http, logs, clock } = parts;
-        let pools = Pools::new(tiers.clone(), Arc::clone(&admission), Arc::clone(&clock));
+        let warmer = Warmer { http: Arc::clone(&http), clock: Arc::clone(&clock) };
+        let pools = Pools::new(tiers.clone(), Arc::clone(&admission), warmer);
         let makers = Arc::new(Makers { tiers, code, admission, pools, http, logs, clock });
         Arc::new(Self { makers, live: Mutex::default() })
     }

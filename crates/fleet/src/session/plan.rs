@@ -5,13 +5,8 @@ use std::path::Path;
 
 use aegis_model::api::VersionView;
 use aegis_model::boxes::{BoxPlan, BoxResources, Program, RootPlan};
-use aegis_model::manifest::{Isolation, Protocol};
-use aegis_model::run::RUN_TIMEOUT_DEFAULT_MS;
-
-/// How long a session waits for work when nobody says.
-const IDLE_DEFAULT_MS: u64 = 15 * 60 * 1_000;
-/// How long a session lives when nobody says.
-const LIFETIME_DEFAULT_MS: u64 = 8 * 60 * 60 * 1_000;
+use aegis_model::manifest::{Isolation, Protocol, amounts};
+use bytes::Bytes;
 
 /// Where the code is seen.
 const CODE: &str = "/app";
@@ -45,6 +40,8 @@ pub struct SessionPlan {
     pub timeout_ms: u64,
     /// How many boxes are kept ready.
     pub warm: usize,
+    /// The input that an agent is given before its box counts as ready: one JSON document.
+    pub warmup: Option<Bytes>,
 }
 
 /// What that version asks for, with its code at `code`.
@@ -60,7 +57,7 @@ pub fn session_plan(version: &VersionView, code: Option<&Path>) -> SessionPlan {
             memory_bytes: resources.memory.map_or(or_default.memory_bytes, |memory| memory.as_bytes()),
             pids: resources.pids.unwrap_or(or_default.pids),
             disk_bytes: resources.disk.map_or(or_default.disk_bytes, |disk| disk.as_bytes()),
-            lifetime_ms: resources.max_lifetime.map_or(LIFETIME_DEFAULT_MS, |span| span.as_millis()),
+            lifetime_ms: resources.max_lifetime.unwrap_or(amounts::MAX_LIFETIME.default).as_millis(),
         },
         agent: None,
     };
@@ -82,9 +79,10 @@ pub fn session_plan(version: &VersionView, code: Option<&Path>) -> SessionPlan {
         port,
         program,
         plan,
-        idle_ms: resources.idle_timeout.map_or(IDLE_DEFAULT_MS, |span| span.as_millis()),
-        timeout_ms: resources.timeout.map_or(RUN_TIMEOUT_DEFAULT_MS, |span| span.as_millis()),
+        idle_ms: resources.idle_timeout.unwrap_or(amounts::IDLE_TIMEOUT.default).as_millis(),
+        timeout_ms: resources.timeout.unwrap_or(amounts::TIMEOUT.default).as_millis(),
         warm: spec.pool.as_ref().map_or(0, |pool| pool.warm as usize),
+        warmup: spec.pool.as_ref().and_then(|pool| pool.warmup.as_ref()).map(|input| input.to_string().into()),
     }
 }
 

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use aegis_model::life::box_cycle::State;
-use aegis_model::port::{Clock, LiveBox};
+use aegis_model::port::LiveBox;
 use aegis_model::{AgentName, TenantId};
 
 use super::admission::{Admission, Place};
 use super::live::with_agent;
 use super::plan::SessionPlan;
+use super::warmth::Warmer;
 use crate::Tiers;
 
 /// A box that waits longer is replaced by a fresh one.
@@ -45,14 +46,14 @@ struct Shelf {
 pub(crate) struct Pools {
     tiers: Tiers,
     admission: Arc<Admission>,
-    clock: Arc<dyn Clock>,
+    warmer: Warmer,
     shelves: Mutex<HashMap<Whose, Shelf>>,
 }
 
 impl Pools {
     /// No box is ready yet.
-    pub fn new(tiers: Tiers, admission: Arc<Admission>, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let pools = Arc::new(Self { tiers, admission, clock, shelves: Mutex::default() });
+    pub fn new(tiers: Tiers, admission: Arc<Admission>, warmer: Warmer) -> Arc<Self> {
+        let pools = Arc::new(Self { tiers, admission, warmer, shelves: Mutex::default() });
         tokio::spawn(tend(Arc::downgrade(&pools)));
         pools
     }
@@ -84,7 +85,7 @@ impl Pools {
         let (found, unfit) = {
             let mut shelves = self.shelves();
             let shelf = shelves.get_mut(whose).filter(|shelf| shelf.version == version)?;
-            let now = self.clock.elapsed_ns();
+            let now = self.warmer.clock.elapsed_ns();
             let mut unfit = Vec::new();
             let mut found = None;
             // The one that waits longest is the warmest, and the next to be too old.
@@ -160,7 +161,13 @@ impl Pools {
         let Ok(runtime) = self.tiers.of(plan.isolation) else { return false };
         let Some(place) = self.admission.spare(&plan.plan.resources) else { return false };
         let Ok(live) = runtime.create(with_agent(&plan)).await else { return false };
-        let ready = Ready { live, place, made_ns: self.clock.elapsed_ns() };
+        let warmed = self.warmer.warm_up(&live, &plan).await.is_ok();
+        let ready = Ready { live, place, made_ns: self.warmer.clock.elapsed_ns() };
+        if !warmed {
+            // Whoever comes gets a fresh box, and hears from it what is wrong.
+            discard([ready]);
+            return false;
+        }
         let mut shelves = self.shelves();
         match shelves.get_mut(whose) {
             Some(shelf) if shelf.version == version => {
@@ -177,7 +184,7 @@ impl Pools {
 
     /// Replaces what has ended or is too old.
     fn look(self: &Arc<Self>) {
-        let now = self.clock.elapsed_ns();
+        let now = self.warmer.clock.elapsed_ns();
         let mut unfit = Vec::new();
         let all: Vec<Whose> = {
             let mut shelves = self.shelves();

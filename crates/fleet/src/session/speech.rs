@@ -18,6 +18,15 @@ pub trait Listener: Send + Sync {
     fn log(&self, bytes: &[u8]);
 }
 
+/// Nobody hears it.
+pub(super) struct Nobody;
+
+impl Listener for Nobody {
+    fn event(&self, _: Value) {}
+
+    fn log(&self, _: &[u8]) {}
+}
+
 /// What an agent is told.
 #[derive(Clone, Debug)]
 pub struct Said {

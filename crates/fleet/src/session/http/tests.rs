@@ -11,8 +11,12 @@ use aegis_model::{TenantId, Timestamp};
 use async_trait::async_trait;
 use serde_json::json;
 
+use aegis_model::port::HttpConversation;
+use bytes::Bytes;
+
 use super::*;
 use crate::session::log::LineLog;
+use crate::session::speech::Nobody;
 
 struct World(tokio::time::Instant);
 
@@ -33,14 +37,6 @@ impl Logs for World {
     async fn read(&self, _: &TenantId, _: &SessionId, _: u64, _: usize) -> Result<Vec<LogLine>, LogError> {
         Ok(Vec::new())
     }
-}
-
-struct Nobody;
-
-impl Listener for Nobody {
-    fn event(&self, _: Value) {}
-
-    fn log(&self, _: &[u8]) {}
 }
 
 /// Every connection answers so many questions, and is then found closed, or closes without an
