@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Fault};
-use crate::manifest::Isolation;
+use crate::manifest::{Isolation, amounts};
 
 /// What a box is to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,10 +50,10 @@ pub struct BoxResources {
 impl Default for BoxResources {
     fn default() -> Self {
         Self {
-            cpu_millis: 1_000,
-            memory_bytes: 256 * 1024 * 1024,
-            pids: 64,
-            disk_bytes: 512 * 1024 * 1024,
+            cpu_millis: amounts::CPU.default.as_millis(),
+            memory_bytes: amounts::MEMORY.default.as_bytes(),
+            pids: amounts::PIDS.default,
+            disk_bytes: amounts::DISK.default.as_bytes(),
             lifetime_ms: 0,
         }
     }
@@ -211,7 +211,7 @@ pub struct BoxCounts {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BoxError {
     /// This machine has no such boxes.
-    #[error("no {isolation:?} boxes on this machine: {reason}")]
+    #[error("no `{}` boxes on this machine: {reason}", isolation.as_str())]
     Absent {
         /// The kind.
         isolation: Isolation,

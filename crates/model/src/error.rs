@@ -1,13 +1,14 @@
-//! The one error table: every code with its category, and through the category its HTTP
-//! status, exit code, default tries and recovery mode. `Fault` is a failure on its way out.
+//! The one error table: every code with its category, its HTTP status, what to do about it and
+//! what usually causes it; through the category its exit code, default tries and recovery mode.
 
-use std::error::Error as StdError;
+mod fault;
+
 use std::fmt;
-use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+
+pub use fault::{ErrorBody, ErrorEnvelope, Fault};
 
 /// What kind of failure a code is. Decides exit code, tries and recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -130,11 +131,12 @@ impl Category {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal, $category:ident, $status:literal, $suggestion:literal;)*) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal, $category:ident, $status:literal, $suggestion:literal,
+        [$($cause:literal),+ $(,)?];)*) => {
         /// Every code Aegis answers with. A code is never renamed or given another meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum Code {
-            $($(#[$doc])* #[serde(rename = $text)] $variant,)*
+            $($(#[doc = $doc])+ #[serde(rename = $text)] $variant,)*
         }
 
         impl Code {
@@ -156,9 +158,19 @@ macro_rules! codes {
                 match self { $(Self::$variant => $status),* }
             }
 
+            /// What it says.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii()),* }
+            }
+
             /// What to do next, said to a person.
             pub const fn suggestion(self) -> &'static str {
                 match self { $(Self::$variant => $suggestion),* }
+            }
+
+            /// What usually brings it about; after a `;` what to do in that case.
+            pub const fn causes(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($cause),+]),* }
             }
         }
     };
@@ -166,213 +178,180 @@ macro_rules! codes {
 
 codes! {
     /// The body is not the JSON or YAML it should be.
-    Malformed = "ERR_MALFORMED", Malformed, 400, "send a well-formed body of the documented form";
+    Malformed = "ERR_MALFORMED", Malformed, 400, "send a well-formed body of the documented form",
+        ["the body is no JSON; the message says at which line and column it stops being some",
+         "the body was cut off, or a multipart body has no boundary"];
     /// The path exists, the method does not.
-    MethodNotAllowed = "ERR_METHOD_NOT_ALLOWED", Malformed, 405, "use a method that the `Allow` header names";
-    /// The body or the headers are larger than allowed.
-    TooLarge = "ERR_TOO_LARGE", Malformed, 413, "send less, or raise the limit in the server's configuration";
+    MethodNotAllowed = "ERR_METHOD_NOT_ALLOWED", Malformed, 405, "use a method that the `Allow` header names",
+        ["the path is right and the operation is another one, for example `PUT` where a `POST` was meant"];
+    /// The body, or a file, is larger than allowed.
+    TooLarge = "ERR_TOO_LARGE", Malformed, 413, "send less, or raise the limit in the server's configuration",
+        ["the body is larger than `http.body_size_max_bytes`, or with a bundle or a file larger than `http.bundle_size_max_bytes`",
+         "a file does not fit into a session: raise `spec.resources.disk`"];
     /// The content type is not one the operation takes.
-    UnsupportedMediaType = "ERR_UNSUPPORTED_MEDIA_TYPE", Malformed, 415, "send one of the content types the operation takes";
+    UnsupportedMediaType = "ERR_UNSUPPORTED_MEDIA_TYPE", Malformed, 415, "send one of the content types the operation takes",
+        ["`Content-Type` is missing; the API takes `application/json`, a deployment also `application/yaml` and `multipart/form-data`"];
     /// The Host header names a host this server does not answer for.
-    HostNotAllowed = "ERR_HOST_NOT_ALLOWED", Malformed, 400, "add the host to `http.hosts` in the server's configuration";
+    HostNotAllowed = "ERR_HOST_NOT_ALLOWED", Malformed, 400, "add the host to `http.hosts` in the server's configuration",
+        ["the server is called by a name or an address that its configuration does not know; the loopback ones are always known",
+         "a proxy in front of the server does not pass the `Host` header on"];
     /// A field breaks a rule.
-    Validation = "ERR_VALIDATION", Validation, 422, "correct the field that `details.pointer` names";
+    Validation = "ERR_VALIDATION", Validation, 422, "correct the field that `details.pointer` names",
+        ["a field, a parameter of the query or an argument is outside its bounds; the message says which",
+         "an agent asks for more memory or processes than the server gives to all boxes together; lower `spec.resources`, or raise `boxes.memory_max_mib` and `boxes.pids_max`",
+         "a cursor belongs to another list; begin again without one",
+         "the command line cannot read or write a file that was named, or nobody is there to confirm; add `--yes` if it is meant",
+         "an API key would go to another machine over plain http; use https"];
     /// A manifest breaks a rule.
-    ManifestInvalid = "ERR_MANIFEST_INVALID", Validation, 422, "correct the manifest at the lines given and run `aegis agent validate`";
+    ManifestInvalid = "ERR_MANIFEST_INVALID", Validation, 422, "correct the manifest at the lines given and run `aegis agent validate`",
+        ["a field is misspelt, in the wrong place or outside its bounds; the message says where and often what was meant",
+         "a field is used whose capability is not there yet; remove it",
+         "a value looks like a secret; bind the secret by name under `spec.permissions.secrets`"];
     /// A bundle is damaged, hostile or too large.
-    BundleInvalid = "ERR_BUNDLE_INVALID", Validation, 422, "pack the bundle again with `aegis agent deploy DIR`";
+    BundleInvalid = "ERR_BUNDLE_INVALID", Validation, 422, "pack the bundle again with `aegis agent deploy DIR`",
+        ["`spec.runtime.source` names code, and no bundle came with the manifest; `aegis agent deploy` packs one",
+         "the bundle holds a link that leads out of it, a device, or more than it may",
+         "the bundle was cut off, or is no `tar.zst`"];
     /// A policy does not parse or does not fit the schema.
-    PolicyInvalid = "ERR_POLICY_INVALID", Validation, 422, "correct what `details.problems` names and run `aegis policy test`";
+    PolicyInvalid = "ERR_POLICY_INVALID", Validation, 422, "correct what `details.problems` names and run `aegis policy test`",
+        ["a rule does not parse, or names a type, an action or an attribute that the schema does not have",
+         "a rule can never apply"];
     /// No credential came with the request.
-    Unauthenticated = "ERR_UNAUTHENTICATED", Auth, 401, "send an API key as `X-API-Key` or `Authorization: Bearer`";
+    Unauthenticated = "ERR_UNAUTHENTICATED", Auth, 401, "send an API key as `X-API-Key` or `Authorization: Bearer`",
+        ["the command line found no key: `AEGIS_API_KEY` is not set and there is no profile, or the profile is for another server",
+         "a proxy removed the header"];
     /// The credential is unknown, damaged, revoked or expired.
-    CredentialInvalid = "ERR_CREDENTIAL_INVALID", Auth, 401, "create a new key with `aegis key create`";
+    CredentialInvalid = "ERR_CREDENTIAL_INVALID", Auth, 401, "create a new key with `aegis key create`",
+        ["the key is mistyped, revoked or expired, or its tenant is deleted; which one is not told",
+         "two credentials came with one request; send one",
+         "the data directory is a new one, and the key belongs to another"];
     /// The policy says no.
-    Denied = "ERR_DENIED", Permission, 403, "ask an admin of your tenant; operators see why with `aegis policy explain`";
+    Denied = "ERR_DENIED", Permission, 403, "ask an admin of your tenant; operators see why with `aegis policy explain`",
+        ["the role of the key is too weak: an operator deploys and invokes, an admin approves, deletes and makes keys",
+         "a rule beyond roles: no key makes or stops a stronger one, and only a platform admin acts on everything or on another tenant",
+         "a run ended with it: something in the box broke the rules of its door, and the box was ended"];
     /// A web page of another origin is asking.
-    OriginNotAllowed = "ERR_ORIGIN_NOT_ALLOWED", Permission, 403, "add the origin to `http.origins` in the server's configuration";
+    OriginNotAllowed = "ERR_ORIGIN_NOT_ALLOWED", Permission, 403, "add the origin to `http.origins` in the server's configuration",
+        ["a web page of another origin calls the API, and `http.origins` does not name that origin"];
     /// There is no such thing for this tenant.
-    NotFound = "ERR_NOT_FOUND", NotFound, 404, "list what there is and check the name";
+    NotFound = "ERR_NOT_FOUND", NotFound, 404, "list what there is and check the name",
+        ["the name or the id is mistyped, or the thing was deleted",
+         "it belongs to another tenant: for this key it does not exist",
+         "the session has ended; `aegis session list --all` says why"];
     /// The path is not part of the API.
-    NoSuchRoute = "ERR_NO_SUCH_ROUTE", NotFound, 404, "see /openapi.json for the paths there are";
+    NoSuchRoute = "ERR_NO_SUCH_ROUTE", NotFound, 404, "see /openapi.json for the paths there are",
+        ["`/api/v1` is missing in the path, or a part of it is mistyped",
+         "the client is newer than the server"];
     /// A thing of that name is there already.
-    AlreadyExists = "ERR_ALREADY_EXISTS", Conflict, 409, "choose another name, or use what is there";
+    AlreadyExists = "ERR_ALREADY_EXISTS", Conflict, 409, "choose another name, or use what is there",
+        ["a tenant has that name, or had it: names of tenants are never given again"];
     /// Somebody else changed it in between.
-    Conflict = "ERR_CONFLICT", Conflict, 409, "read it again and repeat the change on what is there now";
+    Conflict = "ERR_CONFLICT", Conflict, 409, "read it again and repeat the change on what is there now",
+        ["two callers changed the same thing at the same time, and the other was first"];
     /// The thing can no longer change.
-    Immutable = "ERR_IMMUTABLE", Conflict, 409, "make a new one; this one is final";
+    Immutable = "ERR_IMMUTABLE", Conflict, 409, "make a new one; this one is final",
+        ["it ended, or was decided, while the request was on its way"];
     /// The state of the thing does not allow this.
-    StateInvalid = "ERR_STATE_INVALID", Conflict, 409, "bring it into a state that allows this first";
+    StateInvalid = "ERR_STATE_INVALID", Conflict, 409, "bring it into a state that allows this first",
+        ["the session has ended and its id is not used again; choose another one, or none",
+         "the session belongs to another agent",
+         "the grants of the version are not approved; `aegis agent approve AGENT VERSION`",
+         "the run did not end yet, or succeeded, and cannot be retried",
+         "a key would freeze or revoke itself; use another one"];
     /// The idempotency key was used with another request.
-    IdempotencyMismatch = "ERR_IDEMPOTENCY_MISMATCH", Conflict, 409, "use a new Idempotency-Key for a new request";
+    IdempotencyMismatch = "ERR_IDEMPOTENCY_MISMATCH", Conflict, 409, "use a new Idempotency-Key for a new request",
+        ["a program uses one key for several requests, or builds the body anew with a time or a random value in it"];
     /// The first answer showed a secret and is not kept.
-    IdempotencySecret = "ERR_IDEMPOTENCY_SECRET", Conflict, 409, "the secret was shown once; revoke it and create a new one";
+    IdempotencySecret = "ERR_IDEMPOTENCY_SECRET", Conflict, 409, "the secret was shown once; revoke it and create a new one",
+        ["a request that makes an API key was repeated; the answer with the secret is never kept"];
     /// All work here is stopped.
-    Frozen = "ERR_FROZEN", Frozen, 423, "an admin lifts it with `aegis thaw TARGET`; `aegis freeze` lists what is frozen";
+    Frozen = "ERR_FROZEN", Frozen, 423, "an admin lifts it with `aegis thaw TARGET`; `aegis freeze` lists what is frozen",
+        ["somebody pulled the kill switch for everything, the tenant, the agent or the key; the message says which, since when and why"];
     /// The budget does not cover this.
-    BudgetExceeded = "ERR_BUDGET_EXCEEDED", Budget, 402, "raise the budget or wait for the next period";
+    BudgetExceeded = "ERR_BUDGET_EXCEEDED", Budget, 402, "raise the budget or wait for the next period",
+        ["nothing yet: budgets are kept with a version, and not enforced"];
     /// Too many requests.
-    RateLimited = "ERR_RATE_LIMITED", RateLimit, 429, "wait as long as `Retry-After` says";
+    RateLimited = "ERR_RATE_LIMITED", RateLimit, 429, "wait as long as `Retry-After` says",
+        ["one key asks faster than `http.key_rate_per_second`; wait, or give each program a key of its own",
+         "an address had too many failed authentications; find who guesses, it ends by itself"];
     /// The server has all the work it can take.
-    Overloaded = "ERR_OVERLOADED", Capacity, 503, "try again shortly";
+    Overloaded = "ERR_OVERLOADED", Capacity, 503, "try again shortly",
+        ["all boxes that the server can have are in use, and as many runs wait as may; raise `boxes.memory_max_mib`, `boxes.pids_max` or `boxes.waiting_max`, or let agents ask for less",
+         "several large bundles or files arrive at once",
+         "a proxy before the server has nobody to ask"];
     /// The server is going down.
-    Draining = "ERR_DRAINING", Capacity, 503, "try again shortly; the server is stopping";
+    Draining = "ERR_DRAINING", Capacity, 503, "try again shortly; the server is stopping",
+        ["the server was told to stop, and takes no new run"];
     /// The disk is full.
-    StorageFull = "ERR_STORAGE_FULL", Resource, 507, "free space on the disk that holds the data directory";
+    StorageFull = "ERR_STORAGE_FULL", Resource, 507, "free space on the disk that holds the data directory",
+        ["the disk of the data directory is full; nothing was changed, and the server goes on by itself once there is space",
+         "the disk that the command line writes to is full"];
     /// This machine has no boxes of that kind.
-    IsolationAbsent = "ERR_ISOLATION_ABSENT", Resource, 507, "run `aegis doctor`: it says what this machine lacks for such boxes";
+    IsolationAbsent = "ERR_ISOLATION_ABSENT", Resource, 507, "run `aegis doctor`: it says what this machine lacks for such boxes",
+        ["the kernel, or the rights of the server's user, do not allow boxes",
+         "the manifest names a kind of box that this server cannot make; `process` is the one that it can"];
     /// A box could not be set up, or broke.
-    BoxFailed = "ERR_BOX_FAILED", Transient, 503, "try again; if it stays, run `aegis doctor` and look at the server's log";
+    BoxFailed = "ERR_BOX_FAILED", Transient, 503, "try again; if it stays, run `aegis doctor` and look at the server's log",
+        ["the machine is short of something that boxes need: loop devices, processes, space on the disk",
+         "the set-up of the machine changed while the server ran, for example its cgroups"];
     /// The agent could not be started.
-    AgentStartFailed = "ERR_AGENT_START_FAILED", Agent, 424, "check `spec.runtime.command` and what the bundle holds";
+    AgentStartFailed = "ERR_AGENT_START_FAILED", Agent, 424, "check `spec.runtime.command` and what the bundle holds",
+        ["the program of the command is neither in the box nor beside the code, or may not be executed",
+         "a server ended before it listened; the end of its log stands below the message",
+         "a server does not listen on `127.0.0.1:8080`, or takes longer than 30 s until it does"];
     /// The agent used more memory than it has.
-    AgentOutOfMemory = "ERR_AGENT_OUT_OF_MEMORY", Agent, 424, "raise `spec.resources.memory`, or let the agent use less";
+    AgentOutOfMemory = "ERR_AGENT_OUT_OF_MEMORY", Agent, 424, "raise `spec.resources.memory`, or let the agent use less",
+        ["the agent, what it started, and what it wrote to `/tmp` are together larger than `spec.resources.memory`"];
     /// What the agent answered is not an answer.
-    AgentAnswerInvalid = "ERR_AGENT_ANSWER_INVALID", Agent, 424, "answer with one JSON document of at most 1 MiB: alone on stdout, or as the body of a server's answer";
+    AgentAnswerInvalid = "ERR_AGENT_ANSWER_INVALID", Agent, 424, "answer with one JSON document of at most 1 MiB: alone on stdout, or as the body of a server's answer",
+        ["the agent prints something else to stdout; what is not the answer belongs on stderr",
+         "the answer is longer than 1 MiB; write a file in `/workspace` and answer with its name",
+         "a server answers with something that is no JSON and says it is"];
     /// Somebody stopped the run.
-    RunCancelled = "ERR_RUN_CANCELLED", Conflict, 409, "somebody cancelled the run; `aegis run retry` does it again";
+    RunCancelled = "ERR_RUN_CANCELLED", Conflict, 409, "somebody cancelled the run; `aegis run retry` does it again",
+        ["`aegis run cancel`, or the session ended while the run was open"];
     /// The kill switch, or somebody who ended the session, stopped the run.
-    RunKilled = "ERR_RUN_KILLED", Frozen, 423, "somebody killed it; `aegis freeze` lists what is frozen";
+    RunKilled = "ERR_RUN_KILLED", Frozen, 423, "somebody killed it; `aegis freeze` lists what is frozen",
+        ["its session was killed with `aegis session kill`",
+         "a freeze of everything, the tenant, the agent or the key that began it",
+         "the agent or the tenant was deleted"];
     /// The box or the server went away under the run.
-    RunCrashed = "ERR_RUN_CRASHED", Transient, 503, "`aegis run retry` does it again, in a new session";
+    RunCrashed = "ERR_RUN_CRASHED", Transient, 503, "`aegis run retry` does it again, in a new session",
+        ["the server was stopped or killed while the run was open",
+         "the box was ended from outside, for example by the kernel of a machine without memory"];
     /// The agent failed.
-    AgentFailed = "ERR_AGENT_FAILED", Agent, 424, "read what the agent itself says, and repair it";
+    AgentFailed = "ERR_AGENT_FAILED", Agent, 424, "read what the agent itself says, and repair it",
+        ["the agent ended with an exit code other than 0, or by a signal; the end of its log stands below the message, `aegis run logs RUN` has it all",
+         "a server answered with a status other than 2xx, or closed the connection without an answer"];
     /// The request took too long.
-    TimedOut = "ERR_TIMED_OUT", Timeout, 504, "try again, or allow more time";
+    TimedOut = "ERR_TIMED_OUT", Timeout, 504, "try again, or allow more time",
+        ["the run took longer than `spec.resources.timeout`, or than the caller's `timeout_ms`; waiting for room counts",
+         "the session reached `spec.resources.max_lifetime`",
+         "the command line, or a proxy, waited for an answer in vain"];
     /// The request came too slowly.
-    RequestTimedOut = "ERR_REQUEST_TIMED_OUT", Timeout, 504, "send the whole request at once";
+    RequestTimedOut = "ERR_REQUEST_TIMED_OUT", Timeout, 504, "send the whole request at once",
+        ["the body of the request took longer than `http.body_timeout_ms` to arrive"];
     /// The server cannot be reached.
-    Unreachable = "ERR_UNREACHABLE", Network, 502, "check the address, and that the server runs: `aegis up`";
+    Unreachable = "ERR_UNREACHABLE", Network, 502, "check the address, and that the server runs: `aegis up`",
+        ["no server runs there, or it listens on another port",
+         "the name of the server cannot be resolved, or a firewall is in between",
+         "its certificate is not trusted; name the issuer with `SSL_CERT_FILE`"];
     /// The store cannot answer now.
-    StoreUnavailable = "ERR_STORE_UNAVAILABLE", Transient, 503, "try again; if it stays, look at the server's log";
+    StoreUnavailable = "ERR_STORE_UNAVAILABLE", Transient, 503, "try again; if it stays, look at the server's log",
+        ["the disk of the data directory answers with errors, or is gone"];
     /// Something stored is not what was stored.
-    Tampered = "ERR_TAMPERED", Internal, 500, "run `aegis audit verify` and restore the last good backup";
+    Tampered = "ERR_TAMPERED", Internal, 500, "run `aegis audit verify` and restore the last good backup",
+        ["somebody changed the database, a file in `objects`, or an exported ledger; stop the server, keep a copy of the directory, and see which row its log names",
+         "the master key belongs to another data directory"];
     /// A defect.
-    Internal = "ERR_INTERNAL", Internal, 500, "report it with the correlation id";
+    Internal = "ERR_INTERNAL", Internal, 500, "report it with the correlation id",
+        ["a defect of Aegis; the server's log has the cause under the same correlation id",
+         "something that is not Aegis answers at that address"];
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// The body of every answer that is not a success.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ErrorEnvelope {
-    /// What went wrong.
-    pub error: ErrorBody,
-}
-
-/// What went wrong, for programs and for people.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ErrorBody {
-    /// The code.
-    pub code: Code,
-    /// The kind of failure.
-    pub category: Category,
-    /// One sentence.
-    pub message: String,
-    /// Whether the same request may succeed later.
-    pub retryable: bool,
-    /// More, by code.
-    #[serde(default)]
-    pub details: Map<String, Value>,
-    /// What to do next.
-    pub suggestion: String,
-    /// Ties the answer to log lines and ledger entries.
-    pub correlation_id: String,
-}
-
-/// A failure on its way to a caller: what the caller may see, and apart from it what caused it.
-#[derive(Clone, Debug)]
-pub struct Fault(Box<Parts>);
-
-#[derive(Clone, Debug)]
-struct Parts {
-    code: Code,
-    message: String,
-    details: Map<String, Value>,
-    cause: Option<Arc<dyn StdError + Send + Sync>>,
-}
-
-impl Fault {
-    /// A failure with its public sentence.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self(Box::new(Parts { code, message: message.into(), details: Map::new(), cause: None }))
-    }
-
-    /// There is no such thing, or not for this tenant.
-    pub fn not_found(what: &str, name: &str) -> Self {
-        Self::new(Code::NotFound, format!("{what} `{}` does not exist", name.escape_debug()))
-    }
-
-    /// A broken invariant; the caller learns only that it happened.
-    pub fn internal(cause: impl StdError + Send + Sync + 'static) -> Self {
-        Self::new(Code::Internal, "an internal error occurred").caused_by(cause)
-    }
-
-    /// Adds a detail that the caller sees.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.details.insert(name.to_owned(), value.into());
-        self
-    }
-
-    /// Names the field, as a JSON pointer.
-    #[must_use]
-    pub fn at(self, pointer: &str) -> Self {
-        self.with("pointer", pointer)
-    }
-
-    /// Keeps the cause for the log; callers never see it.
-    #[must_use]
-    pub fn caused_by(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.cause = Some(Arc::new(cause));
-        self
-    }
-
-    /// The code.
-    pub fn code(&self) -> Code {
-        self.0.code
-    }
-
-    /// The public sentence.
-    pub fn message(&self) -> &str {
-        &self.0.message
-    }
-
-    /// The public details.
-    pub fn details(&self) -> &Map<String, Value> {
-        &self.0.details
-    }
-
-    /// The answer's body.
-    pub fn envelope(&self, correlation_id: &str) -> ErrorEnvelope {
-        let code = self.0.code;
-        ErrorEnvelope {
-            error: ErrorBody {
-                code,
-                category: code.category(),
-                message: self.0.message.clone(),
-                retryable: code.category().retryable(),
-                details: self.0.details.clone(),
-                suggestion: code.suggestion().to_owned(),
-                correlation_id: correlation_id.to_owned(),
-            },
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
-    }
-}
-
-impl StdError for Fault {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
     }
 }
 
@@ -414,19 +393,24 @@ mod tests {
     }
 
     #[test]
+    fn every_code_says_what_it_means_and_what_causes_it() {
+        for code in Code::ALL {
+            assert!(code.meaning().ends_with('.') && !code.meaning().starts_with(' '), "{code}");
+            assert!(!code.causes().is_empty(), "{code}");
+            for cause in code.causes() {
+                let first = cause.chars().next().unwrap_or('A');
+                assert!(!first.is_uppercase() && !cause.ends_with('.'), "{code}: {cause}");
+                assert_eq!(cause.matches('`').count() % 2, 0, "{code}: {cause}");
+            }
+        }
+    }
+
+    #[test]
     fn only_what_may_be_tried_again_has_more_than_one_try() {
         for code in Code::ALL {
             if code.category().tries().attempts_max > 1 {
                 assert!(code.category().retryable(), "{code}");
             }
         }
-    }
-
-    #[test]
-    fn the_cause_never_reaches_the_caller() {
-        let fault = Fault::internal(std::io::Error::other("secret path"));
-        let text = serde_json::to_string(&fault.envelope("cor_1")).unwrap_or_default();
-        assert!(!text.contains("secret path") && text.contains("ERR_INTERNAL"));
-        assert!(fault.source().is_some());
     }
 }

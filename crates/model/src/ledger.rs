@@ -56,7 +56,7 @@ pub struct Entry {
     pub decision: Option<EntryDecision>,
     /// The kind of box it happened in; absent outside boxes.
     pub isolation: Option<String>,
-    /// `act` for what was done, `denial` for what was refused.
+    /// `act` for what was done or begun, `outcome` for how it ended, `denial` for what was refused.
     pub kind: String,
     /// MAC of the result.
     pub outcome_mac: Option<String>,

@@ -13,8 +13,6 @@ use crate::time::Timestamp;
 
 /// Longest time a run may be given.
 pub const RUN_TIMEOUT_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
-/// The time a run has when nobody says.
-pub const RUN_TIMEOUT_DEFAULT_MS: u64 = 5 * 60 * 1_000;
 /// Largest answer of an agent.
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 

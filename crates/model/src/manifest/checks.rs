@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::amounts::{self, Amount};
 use super::permissions::{FilesystemGrant, Injection, NetworkGrant, NetworkProtocol, TlsMode};
 use super::problem::{ManifestProblem, child};
 use super::schema_walk::dotted;
 use super::secret_look;
 use super::spec::Resources;
 use super::tree::{Content, Node};
-use super::units::{Cpu, Duration, Memory, quoted};
+use super::units::quoted;
 
 /// Lists every rule that a tree in the present form breaks. `value` is the same tree.
 pub(super) fn check(tree: &Node, value: &Value) -> Vec<ManifestProblem> {
@@ -35,12 +36,6 @@ const LABEL_LENGTH_MAX: usize = 256;
 const ARGUMENT_LENGTH_MAX: usize = 32 * 1024;
 /// What to do with a secret.
 const SECRET_ADVICE: &str = "keep it out of the manifest and bind it by name under `spec.permissions.secrets`";
-
-/// The smallest and the largest amounts that a box can have.
-const CPU_BOUNDS: (Cpu, Cpu) = (Cpu::from_millis(10), Cpu::from_millis(256_000));
-const MEMORY_BOUNDS: (Memory, Memory) = (Memory::from_bytes(4 << 20), Memory::from_bytes(4 << 40));
-const DISK_BOUNDS: (Memory, Memory) = (Memory::from_bytes(1 << 20), Memory::from_bytes(64 << 40));
-const TIME_BOUNDS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(30 * 86_400_000));
 
 /// Variables that the box sets itself.
 const BOX_VARIABLES: &[&str] = &[
@@ -163,12 +158,12 @@ impl Checker<'_> {
     fn resources(&mut self) {
         const AT: &str = "/spec/resources";
         let part = |name: &str| child(AT, name);
-        self.within(&part("cpu"), CPU_BOUNDS);
-        self.within(&part("memory"), MEMORY_BOUNDS);
-        self.within(&part("disk"), DISK_BOUNDS);
-        for name in ["timeout", "idle_timeout", "max_lifetime"] {
-            self.within(&part(name), TIME_BOUNDS);
-        }
+        self.within(&part("cpu"), &amounts::CPU);
+        self.within(&part("memory"), &amounts::MEMORY);
+        self.within(&part("disk"), &amounts::DISK);
+        self.within(&part("timeout"), &amounts::TIMEOUT);
+        self.within(&part("idle_timeout"), &amounts::IDLE_TIMEOUT);
+        self.within(&part("max_lifetime"), &amounts::MAX_LIFETIME);
         let Some(resources) = self.part::<Resources>(AT) else { return };
         let Some(lifetime) = resources.max_lifetime else { return };
         for (name, time) in [("timeout", resources.timeout), ("idle_timeout", resources.idle_timeout)] {
@@ -179,9 +174,10 @@ impl Checker<'_> {
         }
     }
 
-    fn within<T: DeserializeOwned + PartialOrd + std::fmt::Display>(&mut self, pointer: &str, (least, most): (T, T)) {
+    fn within<T: DeserializeOwned + PartialOrd + std::fmt::Display>(&mut self, pointer: &str, bounds: &Amount<T>) {
+        let Amount { least, most, .. } = bounds;
         if let Some(amount) = self.part::<T>(pointer)
-            && (amount < least || amount > most)
+            && (amount < *least || amount > *most)
         {
             let message = format!("{} must be between `{least}` and `{most}`, found `{amount}`", dotted(pointer));
             self.report(pointer, message);

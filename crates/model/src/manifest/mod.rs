@@ -7,6 +7,7 @@
 //!                  (of the older form)      └── problems, all of them ──┘
 //! ```
 
+pub mod amounts;
 mod checks;
 mod landing;
 mod legacy;
@@ -29,6 +30,7 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde_json::Value;
 
+pub use landing::refused_yet;
 pub use names::{
     BoxPath, BundlePath, HeaderName, Host, HostPattern, ImageReference, LabelKey, ModelPattern, PathPattern, Root,
     SecretName, ToolPattern, VariableName, VolumeName,

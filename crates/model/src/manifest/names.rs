@@ -12,8 +12,8 @@ use super::units::{UnitError, quoted};
 use crate::id::name_problem;
 
 macro_rules! text {
-    ($(#[$doc:meta])* $type:ident, $format:literal, $pattern:literal, $check:path) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])+ $type:ident, $format:literal, $pattern:literal, $check:path) => {
+        $(#[doc = $doc])+
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $type(String);
@@ -63,7 +63,8 @@ macro_rules! text {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "string", "format": $format, "pattern": $pattern})
+                let what = concat!($($doc),+).trim_ascii();
+                json_schema!({"type": "string", "format": $format, "pattern": $pattern, "description": what})
             }
         }
     };
@@ -78,15 +79,15 @@ text!(
     Host, "aegis-host", "^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$", host
 );
 text!(
-    /// A path of a URL; `*` stands for a part of a segment, `**` for any number of segments.
+    /// A path of a URL; `*` stands for a part of a segment, `/**` at the end for everything below.
     PathPattern, "aegis-path-pattern", "^/[^?#\\\\\\s]*$", path_pattern
 );
 text!(
-    /// An absolute path in the box.
+    /// An absolute path in the box, below no directory of the box's own such as `/app` or `/tmp`.
     BoxPath, "aegis-box-path", "^/.+$", box_path
 );
 text!(
-    /// A relative path in the bundle.
+    /// A path relative to the manifest.
     BundlePath, "aegis-bundle-path", "^[^/].*$", bundle_path
 );
 text!(
@@ -102,7 +103,7 @@ text!(
     VolumeName, "aegis-volume-name", "^[a-z0-9][a-z0-9-]{0,62}$", volume_name
 );
 text!(
-    /// A tool, `mcp:` with a server and a tool, or a pattern with `*`.
+    /// A tool, `mcp:SERVER/TOOL` for a tool of an MCP server, or a pattern with `*`.
     ToolPattern, "aegis-tool-pattern", "^[a-zA-Z0-9_.:/*-]{1,128}$", tool_pattern
 );
 text!(
@@ -110,7 +111,7 @@ text!(
     ModelPattern, "aegis-model-pattern", "^[a-zA-Z0-9_.:/@*-]{1,128}$", model_pattern
 );
 text!(
-    /// A container image.
+    /// A container image, best with its digest.
     ImageReference, "aegis-image", "^[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?$", image_reference
 );
 text!(
@@ -118,11 +119,11 @@ text!(
     VariableName, "aegis-variable", "^[A-Za-z_][A-Za-z0-9_]{0,127}$", variable_name
 );
 text!(
-    /// The name of an HTTP header.
-    HeaderName, "aegis-header", "^[A-Za-z0-9-]{1,64}$", header_name
+    /// The name of an HTTP header; none that frames the request.
+    HeaderName, "aegis-header", "^[A-Za-z0-9_-]{1,64}$", header_name
 );
 text!(
-    /// The key of a label.
+    /// The key of a label: up to 63 lower-case letters, digits and `._/-`.
     LabelKey, "aegis-label", "^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$", label_key
 );
 

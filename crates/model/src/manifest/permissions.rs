@@ -70,10 +70,11 @@ pub struct NetworkGrant {
     /// Whether a connection may become a WebSocket.
     #[serde(default)]
     pub websocket: bool,
-    /// What is spoken.
+    /// What is spoken. With `tcp` there are no `methods`, `paths` and `websocket`.
     #[serde(default)]
     pub protocol: NetworkProtocol,
-    /// What happens to TLS on the way.
+    /// What happens to TLS on the way. With `passthrough` there are no `methods`, `paths` and
+    /// `websocket`.
     #[serde(default)]
     pub tls: TlsMode,
     /// A private range the host's address may lie in; without it only public ones are dialled.
@@ -144,7 +145,7 @@ pub enum TlsMode {
 pub struct FilesystemGrant {
     /// Where it appears in the box.
     pub path: BoxPath,
-    /// For what.
+    /// What it may do with the files there.
     pub access: FileAccess,
     /// Which volume of the tenant.
     pub volume: VolumeName,
@@ -166,7 +167,8 @@ pub enum FileAccess {
 pub struct SecretGrant {
     /// Which secret of the tenant.
     pub name: SecretName,
-    /// Where it goes, and nowhere else.
+    /// Where it goes, and nowhere else. Exactly one of `header`, `query`, `basic`, `sigv4` and
+    /// `oauth2`.
     pub inject: Injection,
 }
 
@@ -363,7 +365,10 @@ impl JsonSchema for Cidr {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "format": Self::FORMAT, "pattern": "^[0-9a-f.:]+/[0-9]{1,3}$"})
+        schemars::json_schema!({
+            "type": "string", "format": Self::FORMAT, "pattern": "^[0-9a-f.:]+/[0-9]{1,3}$",
+            "description": "A private range of addresses: `10.20.0.0/16`, `fd12:3456::/32`."
+        })
     }
 }
 

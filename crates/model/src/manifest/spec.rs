@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::amounts::{CPU, DISK, IDLE_TIMEOUT, MAX_LIFETIME, MEMORY, PIDS, TIMEOUT};
 use super::names::{BundlePath, ImageReference, LabelKey, ModelPattern, Root, ToolPattern, VariableName};
 use super::permissions::Permissions;
 use super::units::{Cpu, Duration, Memory};
@@ -50,7 +51,7 @@ pub enum ManifestKind {
 pub struct Metadata {
     /// The name, unique in its tenant.
     pub name: AgentName,
-    /// Marks for people and policies.
+    /// Marks for people and policies; a value is one line of up to 256 characters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     pub labels: BTreeMap<LabelKey, String>,
@@ -60,16 +61,17 @@ pub struct Metadata {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// How it is run.
+    /// How it is run. Exactly one of its `command`, its `image` and `spec.reasoning`.
     #[serde(default)]
     pub runtime: Runtime,
-    /// What its box gets. What is absent is the server's default.
+    /// What its box gets.
     #[serde(default, skip_serializing_if = "is_default")]
     pub resources: Resources,
-    /// What it may do. What is absent is denied.
+    /// What it asks to be granted; each entry holds when an admin approved the version. What is
+    /// absent is denied.
     #[serde(default, skip_serializing_if = "is_default")]
     pub permissions: Permissions,
-    /// How much it may use.
+    /// How much it may use. Kept with the version; nothing is counted yet.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Limits,
     /// An agent without code: a model that reasons.
@@ -81,7 +83,8 @@ pub struct Spec {
     /// Boxes that are kept ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<Pool>,
-    /// Environment variables. Values that look like secrets are refused.
+    /// Environment variables. Refused are values that look like secrets, and variables that the
+    /// box sets itself, such as `HOME` and `AEGIS_URL`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 256))]
     pub env: BTreeMap<VariableName, String>,
@@ -96,17 +99,17 @@ fn is_default<T: Default + PartialEq>(part: &T) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Runtime {
-    /// The kind of box. A missing tier is an error, never a downgrade.
+    /// The kind of box. One that the server cannot make is an error, never a downgrade.
     #[serde(default)]
     pub isolation: Isolation,
-    /// The program and its arguments.
+    /// The program and its arguments. A word that names a file of the code means that file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub command: Option<Vec<String>>,
     /// A container image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageReference>,
-    /// The directory that becomes `/app`.
+    /// The directory that becomes `/app`, relative to the manifest; `aegis agent deploy` packs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<BundlePath>,
     /// What the box sees as `/`; `host` when absent.
@@ -166,27 +169,33 @@ pub enum Protocol {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resources {
-    /// A share of the processors.
+    /// How much of the processors; beyond it the agent waits.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = CPU.default, "x-least" = CPU.least, "x-most" = CPU.most))]
     pub cpu: Option<Cpu>,
-    /// Memory.
+    /// Memory of everything in the box, `/tmp` included.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = MEMORY.default, "x-least" = MEMORY.least, "x-most" = MEMORY.most))]
     pub memory: Option<Memory>,
     /// Processes and threads.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 32_768))]
+    #[schemars(range(min = PIDS.least, max = PIDS.most), extend("default" = PIDS.default))]
     pub pids: Option<u32>,
-    /// Room for files.
+    /// Room for files in `/workspace`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = DISK.default, "x-least" = DISK.least, "x-most" = DISK.most))]
     pub disk: Option<Memory>,
-    /// The longest a run may take.
+    /// The longest a run may take; no longer than `max_lifetime`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = TIMEOUT.default, "x-least" = TIMEOUT.least, "x-most" = TIMEOUT.most))]
     pub timeout: Option<Duration>,
-    /// How long a session waits for work before it ends.
+    /// How long a session waits for work before it ends; no longer than `max_lifetime`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = IDLE_TIMEOUT.default, "x-least" = IDLE_TIMEOUT.least, "x-most" = IDLE_TIMEOUT.most))]
     pub idle_timeout: Option<Duration>,
     /// The longest a session may live.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = MAX_LIFETIME.default, "x-least" = MAX_LIFETIME.least, "x-most" = MAX_LIFETIME.most))]
     pub max_lifetime: Option<Duration>,
 }
 
@@ -194,7 +203,7 @@ pub struct Resources {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Money.
+    /// Money, in cents.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100_000_000))]
     pub budget_cents: Option<u64>,
@@ -206,7 +215,7 @@ pub struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1_000_000))]
     pub tool_calls: Option<u32>,
-    /// Agents that call agents that call agents.
+    /// How deep agents may call agents that call agents.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 32))]
     pub depth: Option<u32>,
@@ -264,10 +273,11 @@ pub struct MemorySettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
-    /// How many.
+    /// How many, for the version that the endpoint `default` points to.
     #[schemars(range(max = 100))]
     pub warm: u32,
-    /// The input that warms an agent up.
+    /// The input that warms an agent up: one that is a server is given it before its box counts
+    /// as ready, any other is run once with it in that box. What it answers is dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup: Option<Value>,
 }
