@@ -108,7 +108,13 @@ impl Server {
         Ok(())
     }
 
-    fn resident_kb(&self) -> Outcome<u64> {
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Memory of the process.
+    pub fn resident_kb(&self) -> Outcome<u64> {
         let status = fs::read_to_string(PathBuf::from(format!("/proc/{}/status", self.child.id())))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)

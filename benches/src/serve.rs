@@ -38,7 +38,7 @@ pub fn run() -> Outcome<()> {
 
 fn measure(program: &Path, server: &Server, home: &Path) -> Outcome<()> {
     let key = fs::read_to_string(home.join("data/admin.key"))?.trim().to_owned();
-    deploy(program, (&server.address, &key), home)?;
+    deploy(program, (&server.address, &key), (home, MANIFEST))?;
     let script = home.join("invoke.lua");
     let body = r#"{"input":{"a":1},"session_id":"bench"}"#;
     let lua = format!(
@@ -68,11 +68,12 @@ fn shown(what: &str, load: Load) {
     println!("  {what:<12} {:>9.0}/s  p50 {:>7.3} ms  p99 {:>7.3} ms", load.rate, load.p50_ms, load.p99_ms);
 }
 
-fn deploy(program: &Path, (address, key): (&str, &str), home: &Path) -> Outcome<()> {
+/// Deploys the program of attacks as an agent with that manifest.
+pub fn deploy(program: &Path, (address, key): (&str, &str), (home, manifest): (&Path, &str)) -> Outcome<()> {
     let folder = home.join("served");
     fs::create_dir_all(folder.join("src"))?;
     fs::copy(aegis_programs::ATTACKS, folder.join("src/attacks"))?;
-    fs::write(folder.join("agent.yaml"), MANIFEST)?;
+    fs::write(folder.join("agent.yaml"), manifest)?;
     let mut call = Command::new(program);
     call.args(["agent", "deploy"]).arg(&folder).env("AEGIS_URL", format!("http://{address}"));
     let output = call.env("AEGIS_API_KEY", key).stdin(Stdio::null()).output()?;

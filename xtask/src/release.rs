@@ -55,6 +55,8 @@ fn option<'a>(words: &'a [String], name: &str) -> Option<&'a str> {
 /// Runs benchmarks, by name or all.
 pub fn bench(house: &House, rest: &[String]) -> Result<(), Failure> {
     machine::provide(house, &[C_COMPILER])?;
+    // Some of them start a server of their own.
+    Call::cargo(&house.root).with(["build", "--locked", "--release", "--package", "aegis-cli"]).run()?;
     let call = Call::cargo(&house.root);
     call.with(["run", "--locked", "--release", "--package", "aegis-benches", "--"]).with(rest).run()
 }

@@ -20,6 +20,9 @@ cargo xtask VERB
   soak boxes [--count N] [--concurrency N]
                             make 10,000 boxes, 50 at a time, unless told otherwise; nothing
                             may fail and nothing may be left
+  soak runs [--count N] [--concurrency N]
+                            invoke a server 2,000 times, 16 at a time, each in a box of its own;
+                            then look what 500 sessions that rest cost
   fuzz TARGET… [--seconds N]  fuzz, 60 seconds each unless told otherwise
   frameworks                deploy agents of other people's frameworks, unchanged, to a real
                             server and invoke them; installs their packages
@@ -163,8 +166,8 @@ fn fuzz(mut rest: &[String]) -> Result<Verb, Failure> {
 
 fn soak(rest: &[String]) -> Result<Verb, Failure> {
     let (what, mut options) = rest.split_first().map_or((None, rest), |(what, options)| (Some(what), options));
-    if what.is_none_or(|what| what != "boxes") {
-        return Err(Failure::Usage("`soak` wants to know of what: `boxes`".to_owned()));
+    if what.is_none_or(|what| what != "boxes" && what != "runs") {
+        return Err(Failure::Usage("`soak` wants to know of what: `boxes` or `runs`".to_owned()));
     }
     while let [flag, after @ ..] = options {
         if flag != "--count" && flag != "--concurrency" {

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a chore prints its figures")]
 
 mod left;
+mod runs;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use left::{Belongings, resident_kib};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-const USAGE: &str = "usage: aegis-benches soak boxes [--count N] [--concurrency N]";
+const USAGE: &str = "usage: aegis-benches soak boxes|runs [--count N] [--concurrency N]";
 
 /// The agent: a compiled program that does nothing.
 const AGENT: [&str; 3] = ["/app/attacks", "agent", "true"];
@@ -36,9 +37,17 @@ const GROWTH_MAX_KIB: usize = 4 * 1024;
 /// Failures that are told one by one.
 const FAILURES_TOLD: usize = 10;
 
+/// What there is to be many of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Boxes,
+    Runs,
+}
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Errand {
+    what: What,
     count: usize,
     concurrency: usize,
 }
@@ -49,13 +58,20 @@ struct Errand {
 /// When a box failed, something is left, or the words are not understood.
 pub fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
     let errand = parse(words).ok_or(USAGE)?;
+    if errand.what == What::Runs {
+        return runs::run(errand).map_err(|error| -> Box<dyn Error> { error });
+    }
     let async_runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     async_runtime.block_on(soak(errand)).map_err(|error| -> Box<dyn Error> { error })
 }
 
 fn parse(words: &[String]) -> Option<Errand> {
-    let mut errand = Errand { count: 10_000, concurrency: 50 };
     let (first, mut rest) = words.split_first()?;
+    let mut errand = match first.as_str() {
+        "boxes" => Errand { what: What::Boxes, count: 10_000, concurrency: 50 },
+        "runs" => Errand { what: What::Runs, count: 2_000, concurrency: 16 },
+        _ => return None,
+    };
     while let [flag, value, after @ ..] = rest {
         let value = value.parse().ok().filter(|value| *value > 0)?;
         match flag.as_str() {
@@ -65,7 +81,7 @@ fn parse(words: &[String]) -> Option<Errand> {
         }
         rest = after;
     }
-    (first == "boxes" && rest.is_empty()).then_some(errand)
+    rest.is_empty().then_some(errand)
 }
 
 async fn soak(errand: Errand) -> Outcome {
@@ -200,8 +216,12 @@ mod tests {
 
     #[test]
     fn the_errand_reads() {
-        assert_eq!(words("boxes"), Some(Errand { count: 10_000, concurrency: 50 }));
-        assert_eq!(words("boxes --concurrency 2 --count 9"), Some(Errand { count: 9, concurrency: 2 }));
+        assert_eq!(words("boxes"), Some(Errand { what: What::Boxes, count: 10_000, concurrency: 50 }));
+        assert_eq!(words("runs"), Some(Errand { what: What::Runs, count: 2_000, concurrency: 16 }));
+        assert_eq!(
+            words("boxes --concurrency 2 --count 9"),
+            Some(Errand { what: What::Boxes, count: 9, concurrency: 2 })
+        );
         for line in ["", "others", "boxes 5", "boxes --count", "boxes --count 0", "boxes --cuont 5"] {
             assert_eq!(words(line), None, "{line}");
         }
