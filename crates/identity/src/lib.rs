@@ -1,7 +1,7 @@
-//! Who somebody is, as mathematics: API keys, the master key and what it seals.
+//! Who somebody is, as mathematics: API keys, signed requests, the master key and what it seals.
 //!
-//! Owns the text form of API keys, their keyed hash, key derivation and the sealed envelope;
-//! one file per idea. Must not know: any I/O, the clock, where randomness comes from (bytes
+//! Owns the text form of API keys, their keyed hash, access keys and the signatures of requests
+//! ([`sigv4`]), key derivation and the sealed envelope; one file or folder per idea. Must not know: any I/O, the clock, where randomness comes from (bytes
 //! come in), or how a key record is stored.
 
 mod api_key;
@@ -11,6 +11,7 @@ mod key_text;
 mod mac;
 mod master_key;
 mod redact;
+pub mod sigv4;
 
 pub use api_key::{ApiKey, Pepper, verify};
 pub use base64_text::{Base64Error, from_base64, to_base64};

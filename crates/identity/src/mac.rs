@@ -7,12 +7,20 @@ use zeroize::Zeroizing;
 
 /// The block of SHA-256. A shorter HMAC key is padded with zeros to this length; that is the
 /// definition of HMAC, so it changes no result.
-const BLOCK_LENGTH: usize = 64;
+pub(crate) const BLOCK_LENGTH: usize = 64;
+
+#[cfg(test)]
+thread_local! {
+    /// How many MACs this thread computed: equal work is how equal time is tested.
+    pub(crate) static COUNT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
 
 /// HMAC-SHA-256 over the parts, one after another. The caller makes sure that no two lists of
 /// parts join to the same bytes.
 pub(crate) fn hmac_sha256<const LENGTH: usize>(key: &[u8; LENGTH], parts: &[&[u8]]) -> [u8; 32] {
     const { assert!(LENGTH <= BLOCK_LENGTH, "a longer key would have to be hashed first") };
+    #[cfg(test)]
+    COUNT.set(COUNT.get() + 1);
     let mut block = Zeroizing::new([0_u8; BLOCK_LENGTH]);
     block.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
     let mut mac = Hmac::<Sha256>::new((&*block).into());
@@ -33,6 +41,24 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value & 15)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
+/// Reads what [`to_hex`] writes for 32 bytes; `None` for any other spelling, upper case too.
+pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    if text.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0_u8; 32];
+    for (place, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *place = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -70,6 +96,15 @@ mod tests {
             to_hex(&hkdf_sha256(&[], &[0x0b; 22], &[])),
             "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
         );
+    }
+
+    #[test]
+    fn hexadecimal_has_one_spelling() {
+        let text = "00ff".repeat(16);
+        assert_eq!(from_hex(&text).map(|bytes| to_hex(&bytes)), Some(text.clone()));
+        for bad in ["", "00", &text.to_uppercase(), &text.replace("ff", "fg"), &format!("{text}0"), &"é".repeat(32)] {
+            assert_eq!(from_hex(bad), None, "{bad}");
+        }
     }
 
     proptest! {
