@@ -12,14 +12,16 @@ use crate::output::Format;
 #[command(name = "aegis", version, disable_help_subcommand = true, max_term_width = 100)]
 #[command(after_help = "\
 Environment:
-  AEGIS_URL      the server, where `--url` does not say (default: the profile's, then http://127.0.0.1:7700)
+  AEGIS_URL      the server, where `--url` does not say (default: the profile's,
+                 then http://127.0.0.1:7700)
   AEGIS_API_KEY  the API key, where the profile's shall not be used
   AEGIS_CONFIG   the server's configuration file, for `up` and `doctor`
   NO_COLOR       no colour
 
 Exit codes:
-  0 ok, 1 the run or agent failed, 2 usage or validation, 3 not found, 4 denied or not authenticated,
-  5 conflict, 6 cannot connect, 7 timed out, 8 over budget, rate or capacity, 9 frozen, 10 internal
+  0 ok, 1 the run or agent failed, 2 usage or validation, 3 not found,
+  4 denied or not authenticated, 5 conflict, 6 cannot connect, 7 timed out,
+  8 over budget, rate or capacity, 9 frozen, 10 internal
 
 Examples:
   aegis up

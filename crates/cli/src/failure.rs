@@ -141,6 +141,10 @@ impl Failure {
         if let Some(run) = body.details.get("outcome") {
             text.push_str(&of_run(run, style));
         }
+        // What went wrong before anybody was asked is in no table.
+        if matches!(self, Self::Client(_)) || body.details.contains_key("outcome") {
+            text.push_str(&format!("\n  {} {}", style.faint("code:"), body.code));
+        }
         if !body.suggestion.is_empty() {
             text.push_str(&format!("\n  {} {}", style.faint("next:"), clean(&body.suggestion)));
         }
@@ -194,6 +198,13 @@ mod tests {
             text.contains("/spec/env") && text.contains("cor_7") && text.contains("aegis agent validate"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_failure_names_its_code_where_the_server_or_a_run_gave_it_one() {
+        let told = |failure: Failure| failure.text(Style { colour: false }).expect("text");
+        assert!(told(api(Code::NotFound)).contains("\n  code: ERR_NOT_FOUND\n"));
+        assert!(!told(Failure::usage("bad", "do this")).contains("code:"));
     }
 
     #[test]
