@@ -20,8 +20,9 @@ fn main() -> ExitCode {
 }
 
 fn generate(directory: &Path) -> io::Result<()> {
-    write(directory, "docs/cli.md", &aegis_cli::reference())?;
-    write(directory, "docs/errors.md", &aegis_cli::errors_reference())?;
+    for (path, text) in aegis_cli::pages() {
+        write(directory, path, &text)?;
+    }
     write(directory, "docs/manifest.schema.json", &json(&aegis_model::manifest::schema())?)?;
     write(directory, "openapi.json", &json(&aegis_server::openapi())?)
 }

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use environment::Environment;
-pub use reference::{errors_reference, reference};
+pub use reference::pages;
 pub use terminal::Terminal;
 
 use crate::app::App;
