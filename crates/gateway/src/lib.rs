@@ -5,6 +5,8 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod attach;
+mod auth;
+mod body;
 mod call;
 mod edge;
 mod events;
@@ -20,12 +22,14 @@ mod reply;
 mod route;
 mod routes;
 mod serve;
+mod signed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aegis_dispatch::{Freezes, Gate, Policies, Runs};
 use aegis_fleet::Fleet;
+use aegis_identity::sigv4::VerifyOptions;
 use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
 use aegis_model::port::{Clock, Entropy};
@@ -56,6 +60,8 @@ pub struct Limits {
     pub failure_rate_per_second: u32,
     /// How many large bodies are taken in at once.
     pub large_bodies_max: usize,
+    /// What signed requests must be signed for.
+    pub signatures: VerifyOptions,
 }
 
 /// The domain rooms behind the front.
@@ -91,6 +97,7 @@ pub struct App {
     key_rates: rate::Rates<aegis_model::KeyId>,
     failure_rates: rate::Rates<std::net::IpAddr>,
     large_bodies: Semaphore,
+    signatures: signed::Signatures,
     draining: AtomicBool,
     /// When the store was last asked whether it is well, and what it said.
     checked: tokio::sync::Mutex<Option<(u64, bool)>>,
@@ -103,6 +110,7 @@ impl App {
             key_rates: rate::Rates::new(limits.key_rate_per_second, limits.key_burst),
             failure_rates: rate::Rates::new(limits.failure_rate_per_second, limits.failure_rate_per_second * 2),
             large_bodies: Semaphore::new(limits.large_bodies_max),
+            signatures: signed::Signatures::new(limits.signatures.clone(), rooms.clock.now()),
             draining: AtomicBool::new(false),
             checked: tokio::sync::Mutex::default(),
             rooms,

@@ -49,12 +49,16 @@ pub fn openapi() -> Value {
             "description": "Self-hosted, zero-trust runtime and operating system for AI agents.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "security": [{"api_key": []}, {"bearer": []}],
+        "security": [{"api_key": []}, {"bearer": []}, {"sigv4": []}],
         "paths": paths,
         "components": {
             "securitySchemes": {
                 "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                "sigv4": {
+                    "type": "apiKey", "in": "header", "name": "Authorization",
+                    "description": "AWS Signature Version 4, in the header or in the query, by a key of `POST /keys` with `kind: aws`.",
+                },
             },
             "responses": {
                 "Error": {

@@ -9,21 +9,20 @@ use aegis_dispatch::Ask;
 use aegis_model::act::DecisionMark;
 use aegis_model::operation::{Effect, ResourceKind};
 use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, Principal, Timestamp};
-use aegis_tenancy::Authenticated;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
 use hyper::upgrade::OnUpgrade;
 use sha2::{Digest, Sha256};
 
+use crate::App;
+use crate::auth::{Known, authenticate};
+use crate::body::{is_large, take_body};
 use crate::call::{Call, Parameters, parameter};
 use crate::idempotency::{self, Wish};
 use crate::rate::Allowance;
 use crate::reply::{Refusal, Reply};
 use crate::route::Handler;
-use crate::{App, Peer};
 
 /// Serves one request of an operation.
 pub async fn serve(
@@ -33,16 +32,16 @@ pub async fn serve(
     parameters: Parameters,
     request: Request,
 ) -> Response {
-    let known = match authenticate(&app, request.extensions().get::<Peer>().copied(), request.headers()).await {
+    let known = match authenticate(&app, operation, request).await {
         Ok(known) => known,
         Err(fault) => return Refusal(fault).into_response(),
     };
-    let taken = app.key_rates.take(&known.key, app.rooms.clock.elapsed_ns());
+    let taken = app.key_rates.take(&known.who.key, app.rooms.clock.elapsed_ns());
     let allowance = match taken {
         Ok(allowance) => allowance,
         Err(allowance) => return too_fast(allowance),
     };
-    let answering = admitted(&app, operation, handler, parameters, (known, request));
+    let answering = admitted(&app, operation, handler, parameters, known);
     let mut response = match in_time(&app, operation, answering).await {
         Ok(reply) => reply,
         Err(fault) => Refusal(fault).into_response(),
@@ -66,57 +65,14 @@ async fn in_time(
     tokio::time::timeout(limit, answering).await.map_err(late)?
 }
 
-/// Finds out who asks. An address that keeps failing is told to slow down; a valid key is not
-/// made to pay for what others at its address do.
-async fn authenticate(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Result<Authenticated, Fault> {
-    let found = match credential(headers) {
-        Ok(text) => app.rooms.tenancy.authenticate(&text, app.rooms.clock.now()).await,
-        Err(fault) => Err(fault),
-    };
-    found.map_err(|fault| match fault.code().status() {
-        401 => failed_authentication(app, peer, fault),
-        _ => fault,
-    })
-}
-
-fn failed_authentication(app: &App, peer: Option<Peer>, fault: Fault) -> Fault {
-    app.metrics.authentication_failed();
-    let taken = peer.map(|Peer(address)| app.failure_rates.take(&address, app.rooms.clock.elapsed_ns()));
-    match taken {
-        Some(Err(left)) => Fault::new(Code::RateLimited, "too many failed authentications from this address")
-            .with("retry_after_ms", left.reset_ms),
-        _ => fault,
-    }
-}
-
-/// The credential of a request: exactly one, in one of two headers.
-fn credential(headers: &HeaderMap) -> Result<String, Fault> {
-    let key = headers.get_all("x-api-key").iter().map(|value| Some(value.as_bytes()));
-    let bearer = headers.get_all(header::AUTHORIZATION).iter().map(|value| bearer_token(value.as_bytes()));
-    let mut presented = key.chain(bearer);
-    let first = presented.next();
-    if presented.next().is_some() {
-        return Err(Fault::new(Code::CredentialInvalid, "the request carries several credentials"));
-    }
-    let missing = || Fault::new(Code::Unauthenticated, "the request carries no credential");
-    let invalid = || Fault::new(Code::CredentialInvalid, "the credential is not of a known form");
-    let bytes = first.ok_or_else(missing)?.ok_or_else(invalid)?;
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| invalid())
-}
-
-/// What follows `Bearer `, in any case.
-fn bearer_token(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
-}
-
 async fn admitted(
     app: &Arc<App>,
     operation: Operation,
     handler: Handler,
     parameters: Parameters,
-    (known, request): (Authenticated, Request),
+    known: Known,
 ) -> Result<Response, Fault> {
+    let (known, request, owed) = known.into_parts();
     let (mut parts, body) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let correlation_id = parts.extensions.get::<CorrelationId>().cloned();
@@ -136,6 +92,7 @@ async fn admitted(
         app.rooms.gate.admit(&ask).await?;
     }
     let body = take_body(app, operation, &parts.headers, body).await?;
+    owed.settle(&body)?;
     if !body.is_empty() {
         app.rooms.tenancy.still_holds(&known.key, app.rooms.clock.now()).await?;
     }
@@ -233,46 +190,6 @@ fn digest(operation: Operation, path: &str, query: &str, body: &[u8]) -> [u8; 32
         hash.update(part);
     }
     hash.finalize().into()
-}
-
-/// Whether the body may be as large as a bundle.
-fn is_large(operation: Operation, headers: &HeaderMap) -> bool {
-    match operation {
-        Operation::AgentDeploy => idempotency::is_multipart(headers),
-        Operation::SessionFilePut => true,
-        _ => false,
-    }
-}
-
-/// Takes in the body: bounded in size and time, and few large ones at once.
-async fn take_body(
-    app: &App,
-    operation: Operation,
-    headers: &HeaderMap,
-    body: axum::body::Body,
-) -> Result<Bytes, Fault> {
-    let large = is_large(operation, headers);
-    let size_max = if large { app.limits.bundle_size_max_bytes } else { app.limits.body_size_max_bytes };
-    let too_large = || Fault::new(Code::TooLarge, format!("the body is larger than {size_max} bytes"));
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > size_max) {
-        return Err(too_large());
-    }
-    let _place = match large {
-        true => {
-            let full = |_| Fault::new(Code::Overloaded, "as many large bodies arrive as the server takes at once");
-            Some(app.large_bodies.try_acquire().map_err(full)?)
-        }
-        false => None,
-    };
-    let arrived =
-        tokio::time::timeout(Duration::from_millis(app.limits.body_timeout_ms), Limited::new(body, size_max).collect());
-    match arrived.await {
-        Err(_) => Err(Fault::new(Code::RequestTimedOut, "the body did not arrive in time")),
-        Ok(Err(error)) if error.downcast_ref::<http_body_util::LengthLimitError>().is_some() => Err(too_large()),
-        Ok(Err(_)) => Err(Fault::new(Code::Malformed, "the body was cut off")),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-    }
 }
 
 fn too_fast(allowance: Allowance) -> Response {

@@ -12,6 +12,7 @@ use crate::caller::Role;
 use crate::decision::{Decision, PolicyLayer};
 use crate::freeze::FreezeTarget;
 use crate::id::{AgentName, EndpointName, KeyId, RunId, SessionId, TenantId};
+use crate::key::KeyKind;
 use crate::ledger::Entry;
 use crate::manifest::Manifest;
 use crate::run::{LogLine, Mode};
@@ -106,6 +107,10 @@ pub struct KeyCreate {
     /// Whose; the creator's own tenant when absent. Others only for a platform admin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
+    /// How its holder proves that he has it: `api`, by showing it, when absent; `aws`, by
+    /// signing with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<KeyKind>,
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 200))]
@@ -121,8 +126,12 @@ pub struct KeyCreate {
 pub struct KeyCreated {
     /// Its id.
     pub key_id: KeyId,
-    /// The whole key. Keep it; it is not shown again.
-    pub api_key: String,
+    /// The whole key, if it is to be shown. Keep it; it is not shown again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// The key, if it is to sign. Keep it; it is not shown again.
+    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
+    pub aws: Option<AwsKey>,
     /// As what its holder acts.
     pub role: Role,
     /// Whose.
@@ -130,6 +139,23 @@ pub struct KeyCreated {
     /// From when on it is worthless.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// A key that signs, as clients of AWS take it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AwsKey {
+    /// Names the key in signatures.
+    pub access_key_id: String,
+    /// Signs.
+    pub secret_access_key: String,
+    /// The region to sign for.
+    pub region: String,
+}
+
+impl std::fmt::Debug for AwsKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AwsKey({})", self.access_key_id)
+    }
 }
 
 impl std::fmt::Debug for KeyCreated {

@@ -45,4 +45,8 @@ pub struct TenantRecord {
     pub info: TenantInfo,
     /// The tenant's own keys, sealed under the installation's master key, in base64.
     pub sealed_keys: String,
+    /// The key under which the tenant's secrets are sealed, sealed like the others, but apart
+    /// from them: without it the secrets are gone, and the ledger is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_data_key: Option<String>,
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use aegis_gateway::Limits;
+use aegis_identity::sigv4::{VerifyOptions, Window};
 use serde::Deserialize;
 
 /// What the command line says.
@@ -57,6 +58,9 @@ pub enum ConfigError {
         "refusing to serve `{0}` without TLS: set `tls.certificate` and `tls.key`, or `http.tls_terminated_by_proxy`"
     )]
     OpenWithoutTls(SocketAddr),
+    /// Nobody could sign for it.
+    #[error("`auth.region` has 1 to 64 of the characters a-z, 0-9 and -, and `{0}` has not")]
+    Region(String),
     /// A limit makes no sense.
     #[error("`{name}` must be from {min} to {max}")]
     OutOfBounds {
@@ -83,6 +87,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Certificates, when this server speaks TLS itself.
     pub tls: Option<TlsConfig>,
+    /// Who asks, and how that is proven.
+    pub auth: AuthConfig,
     /// Boxes.
     pub boxes: BoxesConfig,
     /// Logs.
@@ -119,6 +125,16 @@ pub struct HttpConfig {
     pub key_burst: u32,
     /// Failed authentications per second for each address.
     pub failure_rate_per_second: u32,
+}
+
+/// Who asks, and how that is proven.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// The region that requests are signed for.
+    pub region: String,
+    /// How far the clocks of those who sign may be apart from this server's.
+    pub clock_skew_max_s: u32,
 }
 
 /// Boxes.
@@ -189,6 +205,15 @@ pub struct LogConfig {
     pub agents_max_mib: u64,
 }
 
+/// The services that requests may be signed for: Aegis itself, what proxies in front of an
+/// API sign for, and the ones whose clients speak to Aegis unchanged.
+const SERVICES: [&str; 4] = ["aegis", "execute-api", "bedrock-agentcore", "bedrock-agentcore-control"];
+
+fn is_region(text: &str) -> bool {
+    let letters = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    (1..=64).contains(&text.len()) && letters
+}
+
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
@@ -201,6 +226,7 @@ impl Default for Config {
             metrics_listen: loopback(7701),
             http: HttpConfig::default(),
             tls: None,
+            auth: AuthConfig::default(),
             boxes: BoxesConfig::default(),
             log: LogConfig::default(),
             drain_timeout_ms: 30_000,
@@ -227,6 +253,21 @@ impl Default for HttpConfig {
     }
 }
 
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self { region: "us-east-1".to_owned(), clock_skew_max_s: 300 }
+    }
+}
+
+impl AuthConfig {
+    /// What signed requests must be signed for.
+    fn signatures(&self) -> VerifyOptions {
+        let services = SERVICES.map(str::to_owned).to_vec();
+        let window = Window::from_secs(self.clock_skew_max_s).unwrap_or(Window::DEFAULT);
+        VerifyOptions { services, window, ..VerifyOptions::new(&self.region, "") }
+    }
+}
+
 impl Default for LogConfig {
     fn default() -> Self {
         Self { format: LogFormat::Auto, level: LogLevel::Info, agents_max_mib: 1_024 }
@@ -245,23 +286,22 @@ impl Default for BoxesConfig {
     }
 }
 
-impl HttpConfig {
+impl Config {
     /// The limits of the front.
     pub fn limits(&self) -> Limits {
         Limits {
-            body_size_max_bytes: self.body_size_max_bytes,
-            bundle_size_max_bytes: self.bundle_size_max_bytes,
-            body_timeout_ms: self.body_timeout_ms,
-            answer_timeout_ms: self.answer_timeout_ms,
-            key_rate_per_second: self.key_rate_per_second,
-            key_burst: self.key_burst,
-            failure_rate_per_second: self.failure_rate_per_second,
+            body_size_max_bytes: self.http.body_size_max_bytes,
+            bundle_size_max_bytes: self.http.bundle_size_max_bytes,
+            body_timeout_ms: self.http.body_timeout_ms,
+            answer_timeout_ms: self.http.answer_timeout_ms,
+            key_rate_per_second: self.http.key_rate_per_second,
+            key_burst: self.http.key_burst,
+            failure_rate_per_second: self.http.failure_rate_per_second,
             large_bodies_max: 4,
+            signatures: self.auth.signatures(),
         }
     }
-}
 
-impl Config {
     /// Reads file, environment and command line, and checks the result.
     ///
     /// # Errors
@@ -317,7 +357,7 @@ impl Config {
             }
         }
         let http = &self.http;
-        let bounds: [(&'static str, u64, u64, u64); 14] = [
+        let bounds: [(&'static str, u64, u64, u64); 15] = [
             ("http.connections_max", http.connections_max as u64, 1, 1_000_000),
             ("http.header_timeout_ms", http.header_timeout_ms, 100, 600_000),
             ("http.body_timeout_ms", http.body_timeout_ms, 100, 3_600_000),
@@ -326,6 +366,7 @@ impl Config {
             ("http.bundle_size_max_bytes", http.bundle_size_max_bytes as u64, 1_024, 1024 * 1024 * 1024),
             ("http.key_rate_per_second", u64::from(http.key_rate_per_second), 1, 100_000_000),
             ("http.key_burst", u64::from(http.key_burst), 1, 100_000_000),
+            ("auth.clock_skew_max_s", u64::from(self.auth.clock_skew_max_s), 1, 900),
             ("log.agents_max_mib", self.log.agents_max_mib, 1, 1 << 30),
             // As many as there are users for them.
             ("boxes.alive_max", self.boxes.alive_max as u64, 1, 4_000),
@@ -334,6 +375,9 @@ impl Config {
             ("boxes.pids_max", self.boxes.pids_max, 1, 1 << 22),
             ("boxes.waiting_max", self.boxes.waiting_max as u64, 0, 100_000),
         ];
+        if !is_region(&self.auth.region) {
+            return Err(ConfigError::Region(self.auth.region.clone()));
+        }
         match bounds.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
             Some((name, _, min, max)) => Err(ConfigError::OutOfBounds { name, min: *min, max: *max }),
             None => Ok(()),
@@ -396,6 +440,8 @@ mod tests {
         assert!(matches!(check("lisen = \"127.0.0.1:1\""), Err(ConfigError::Invalid { .. })));
         assert!(matches!(check("[http]\nkey_burst = 0"), Err(ConfigError::OutOfBounds { .. })));
         assert!(matches!(check("[boxes]\nalive_max = 0"), Err(ConfigError::OutOfBounds { .. })));
+        assert!(matches!(check("[auth]\nclock_skew_max_s = 901"), Err(ConfigError::OutOfBounds { .. })));
+        assert!(matches!(check("[auth]\nregion = \"Here/there\""), Err(ConfigError::Region(_))));
         assert!(matches!(check("[http]\nbody_size_max_bytes = 99999999"), Err(ConfigError::OutOfBounds { .. })));
     }
 

@@ -19,7 +19,7 @@ use aegis_model::boxes::BoxError;
 use aegis_model::manifest::Isolation;
 use aegis_model::port::{AgentHttp, Clock, Entropy, Integrity, Logs, Objects, Runtime, Store, TenantKeys};
 use aegis_runtime::process::{ProcessRuntime, Settings};
-use aegis_tenancy::{Tenancy, Vault};
+use aegis_tenancy::{Roots, Tenancy, Vault};
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -58,7 +58,7 @@ pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError>
     let ports = wire_ports(config, data)?;
     let keys: Arc<dyn TenantKeys> = Arc::clone(&ports.vault) as Arc<dyn TenantKeys>;
     let journal = Arc::new(Journal::new(Arc::clone(&ports.store), Arc::clone(&keys)));
-    let tenancy = wire_tenancy(&ports, &journal);
+    let tenancy = wire_tenancy(config, &ports, &journal);
     let first_start = first_start(&tenancy, &*ports.clock, data).await?;
     let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
@@ -90,7 +90,7 @@ pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError>
     };
     let hosts = Hosts::new(&config.http.hosts, &config.http.origins);
     let metrics = Metrics::new(tiers.all().cloned().collect());
-    let app = App::new(rooms, config.http.limits(), hosts, Arc::new(metrics));
+    let app = App::new(rooms, config.limits(), hosts, Arc::new(metrics));
     Ok(House { app, store: ports.store, clock: ports.clock, tiers, runs, first_start })
 }
 
@@ -184,8 +184,9 @@ async fn wire_process(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -
     Ok(Arc::new(ProcessRuntime::open(settings).await?))
 }
 
-fn wire_tenancy(ports: &Ports, journal: &Arc<Journal>) -> Tenancy {
-    Tenancy::new(Arc::clone(journal), Arc::clone(&ports.vault), Arc::clone(&ports.entropy), &ports.master)
+fn wire_tenancy(config: &Config, ports: &Ports, journal: &Arc<Journal>) -> Tenancy {
+    let roots = Roots { master: &ports.master, region: &config.auth.region };
+    Tenancy::new(Arc::clone(journal), Arc::clone(&ports.vault), Arc::clone(&ports.entropy), roots)
 }
 
 fn wire_gate(ports: &Ports, journal: &Arc<Journal>, policies: &Arc<Policies>, freezes: &Arc<Freezes>) -> Gate {

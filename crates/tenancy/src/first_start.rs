@@ -3,7 +3,7 @@
 
 use aegis_identity::ApiKey;
 use aegis_ledger::entry_bytes;
-use aegis_model::key::{KeyInfo, KeyRecord};
+use aegis_model::key::{KeyInfo, KeyKind, KeyRecord, KeySecret};
 use aegis_model::ledger::Entry;
 use aegis_model::record::{Batch, Change, EntryDraft, Expect, Kind, Put, RecordKey};
 use aegis_model::{CorrelationId, Fault, KeyId, Principal, Role, TenantId, Timestamp};
@@ -63,6 +63,8 @@ impl Tenancy {
         let info = KeyInfo {
             id: key.id().clone(),
             label: "first admin".to_owned(),
+            kind: KeyKind::Api,
+            access_key_id: None,
             tenant: TenantId::first(),
             role: Role::PlatformAdmin,
             created_at: at,
@@ -70,7 +72,7 @@ impl Tenancy {
             expires_at: None,
             revoked_at: None,
         };
-        KeyRecord { info, secret_mac: key.mac(&self.pepper) }
+        KeyRecord { info, secret: KeySecret::Hashed { secret_mac: key.mac(&self.pepper) } }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use aegis_identity::{ApiKey, verify};
 use aegis_ledger::journal::{Answer, Deed};
-use aegis_model::api::{KeyCreate, KeyCreated};
-use aegis_model::key::{KeyInfo, KeyRecord};
+use aegis_model::api::{AwsKey, KeyCreate, KeyCreated};
+use aegis_model::key::{KeyInfo, KeyKind, KeyRecord, KeySecret};
 use aegis_model::record::{Change, Expect, Kind, ListQuery, Put, RecordKey};
 use aegis_model::{Act, Code, Fault, KeyId, Principal, Role, TenantId, Timestamp};
 
@@ -23,6 +23,19 @@ pub struct Authenticated {
     pub role: Role,
 }
 
+impl From<KeyInfo> for Authenticated {
+    fn from(key: KeyInfo) -> Self {
+        Self { key: key.id, tenant: key.tenant, role: key.role }
+    }
+}
+
+/// A key that was just made: what is kept of it, and what is shown.
+pub(crate) struct Made {
+    pub kept: KeySecret,
+    pub api_key: Option<String>,
+    pub aws: Option<AwsKey>,
+}
+
 impl Tenancy {
     /// Finds out who presents `text`. Every reason to refuse looks the same from outside.
     ///
@@ -33,12 +46,20 @@ impl Tenancy {
         let invalid = || Fault::new(Code::CredentialInvalid, "the API key is not valid");
         let key = ApiKey::parse(text).map_err(|error| invalid().caused_by(error))?;
         let (record, _) = self.key_find(key.id()).await?.ok_or_else(invalid)?;
-        let holds = verify(&key, &self.pepper, &record.secret_mac);
-        let over = record.info.expires_at.is_some_and(|end| end <= now) || record.info.revoked_at.is_some();
-        if !holds || over || !self.tenant_is_active(&record.info.tenant).await? {
-            return Err(invalid());
+        let holds = match &record.secret {
+            KeySecret::Hashed { secret_mac } => verify(&key, &self.pepper, secret_mac),
+            KeySecret::Sealed { .. } => false,
+        };
+        match holds && self.is_in_force(&record.info, now).await? {
+            true => Ok(Authenticated::from(record.info)),
+            false => Err(invalid()),
         }
-        Ok(Authenticated { key: record.info.id, tenant: record.info.tenant, role: record.info.role })
+    }
+
+    /// Whether a key counts: neither revoked nor expired, and of a tenant that can be used.
+    pub(crate) async fn is_in_force(&self, key: &KeyInfo, now: Timestamp) -> Result<bool, Fault> {
+        let over = key.expires_at.is_some_and(|end| end <= now) || key.revoked_at.is_some();
+        Ok(!over && self.tenant_is_active(&key.tenant).await?)
     }
 
     /// Makes sure that a key still holds: a body may take its time to arrive.
@@ -48,10 +69,9 @@ impl Tenancy {
     pub async fn still_holds(&self, key: &KeyId, now: Timestamp) -> Result<(), Fault> {
         let invalid = || Fault::new(Code::CredentialInvalid, "the API key is not valid");
         let (record, _) = self.key_find(key).await?.ok_or_else(invalid)?;
-        let over = record.info.expires_at.is_some_and(|end| end <= now) || record.info.revoked_at.is_some();
-        match over || !self.tenant_is_active(&record.info.tenant).await? {
-            true => Err(invalid()),
-            false => Ok(()),
+        match self.is_in_force(&record.info, now).await? {
+            true => Ok(()),
+            false => Err(invalid()),
         }
     }
 
@@ -64,10 +84,17 @@ impl Tenancy {
         let tenant = wish.tenant.clone().unwrap_or_else(|| act.caller.tenant.clone());
         self.key_may_be_created(act, role, &tenant).await?;
         check_wish(&wish)?;
-        let key = ApiKey::generate(KeyId::generate(act.at, self.random()?), self.random()?);
+        let id = KeyId::generate(act.at, self.random()?);
+        let kind = wish.kind.unwrap_or_default();
+        let made = match kind {
+            KeyKind::Api => self.make_api_key(id.clone())?,
+            KeyKind::Aws => self.make_access_key(&tenant, &id).await?,
+        };
         let info = KeyInfo {
-            id: key.id().clone(),
+            id,
             label: wish.label,
+            kind,
+            access_key_id: made.aws.as_ref().map(|aws| aws.access_key_id.clone()),
             tenant,
             role,
             created_at: act.at,
@@ -75,7 +102,7 @@ impl Tenancy {
             expires_at: wish.expires_in_ms.map(|ms| act.at.plus_ms(ms)),
             revoked_at: None,
         };
-        let record = KeyRecord { info, secret_mac: key.mac(&self.pepper) };
+        let record = KeyRecord { info, secret: made.kept };
         let deed = Deed {
             subject: format!("key/{}", record.info.id),
             stream: "keys",
@@ -86,11 +113,18 @@ impl Tenancy {
         self.journal.commit(act, deed).await?;
         Ok(KeyCreated {
             key_id: record.info.id,
-            api_key: key.reveal(),
+            api_key: made.api_key,
+            aws: made.aws,
             role: record.info.role,
             tenant: record.info.tenant,
             expires_at: record.info.expires_at,
         })
+    }
+
+    fn make_api_key(&self, id: KeyId) -> Result<Made, Fault> {
+        let key = ApiKey::generate(id, self.random()?);
+        let kept = KeySecret::Hashed { secret_mac: key.mac(&self.pepper) };
+        Ok(Made { kept, api_key: Some(key.reveal()), aws: None })
     }
 
     async fn key_may_be_created(&self, act: &Act, role: Role, tenant: &TenantId) -> Result<(), Fault> {
@@ -181,7 +215,7 @@ impl Tenancy {
         self.journal.commit(act, deed).await.map(drop)
     }
 
-    async fn key_find(&self, id: &KeyId) -> Result<Option<(KeyRecord, u64)>, Fault> {
+    pub(crate) async fn key_find(&self, id: &KeyId) -> Result<Option<(KeyRecord, u64)>, Fault> {
         let key = RecordKey::new(Kind::Key, TenantId::platform(), id.as_str());
         let Some(record) = self.store().get(&key).await? else {
             return Ok(None);

@@ -2,6 +2,7 @@
 //!
 //! Must not know HTTP, policy, or what the tenants do with Aegis.
 
+mod access_keys;
 mod first_start;
 mod keys;
 mod tenants;
@@ -16,9 +17,18 @@ use aegis_model::record::Record;
 use aegis_model::{Code, Fault};
 use serde::de::DeserializeOwned;
 
+pub use access_keys::Signer;
 pub use first_start::FirstStart;
 pub use keys::Authenticated;
 pub use vault::Vault;
+
+/// What is the same for the whole installation.
+pub struct Roots<'a> {
+    /// Its master key.
+    pub master: &'a MasterKey,
+    /// The region that requests are signed for.
+    pub region: &'a str,
+}
 
 /// Tenants and keys.
 pub struct Tenancy {
@@ -26,13 +36,15 @@ pub struct Tenancy {
     vault: Arc<Vault>,
     entropy: Arc<dyn Entropy>,
     pepper: Pepper,
+    /// What signed requests are signed for.
+    region: String,
 }
 
 impl Tenancy {
     /// Tenancy over the journal's store, under the installation's master key.
-    pub fn new(journal: Arc<Journal>, vault: Arc<Vault>, entropy: Arc<dyn Entropy>, master: &MasterKey) -> Self {
-        let pepper = Pepper::new(master.derive("api-key-pepper"));
-        Self { journal, vault, entropy, pepper }
+    pub fn new(journal: Arc<Journal>, vault: Arc<Vault>, entropy: Arc<dyn Entropy>, roots: Roots<'_>) -> Self {
+        let pepper = Pepper::new(roots.master.derive("api-key-pepper"));
+        Self { journal, vault, entropy, pepper, region: roots.region.to_owned() }
     }
 
     fn store(&self) -> &Arc<dyn Store> {

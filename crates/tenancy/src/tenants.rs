@@ -57,6 +57,8 @@ impl Tenancy {
         let active = self.tenant_find(id).await?.filter(|(tenant, _)| tenant.info.state == TenantState::Active);
         let (mut tenant, version) = active.ok_or_else(|| Fault::not_found("tenant", id.as_str()))?;
         tenant.info.state = TenantState::Deleted;
+        // What it kept secret cannot be read any more; what its ledger proves stays proven.
+        tenant.sealed_data_key = None;
         let deed = Deed {
             subject: format!("tenant/{id}"),
             stream: "tenants",
@@ -64,7 +66,9 @@ impl Tenancy {
             answer: Answer::empty(),
             also: Some(id.clone()),
         };
-        self.journal.commit(act, deed).await.map(drop)
+        self.journal.commit(act, deed).await?;
+        self.vault.forget(id);
+        Ok(())
     }
 
     /// Whether there is a tenant of that name that can be used.
@@ -85,6 +89,7 @@ impl Tenancy {
         Ok(TenantRecord {
             info: TenantInfo { id: id.clone(), state: TenantState::Active, created_at: at },
             sealed_keys: self.vault.make(id)?,
+            sealed_data_key: Some(self.vault.make_data_key(id)?),
         })
     }
 }

@@ -6,14 +6,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use aegis_identity::MasterKey;
 use aegis_model::port::{Entropy, Store, TenantKeys, TenantSecrets};
-use aegis_model::record::{Kind, RecordKey};
-use aegis_model::tenant::TenantRecord;
+use aegis_model::record::{Batch, Expect, Kind, RecordKey};
+use aegis_model::tenant::{TenantRecord, TenantState};
 use aegis_model::{Code, Fault, TenantId};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
-use crate::{random, read};
+use crate::tenants::put_tenant;
+use crate::{only, random, read};
 
 /// Opens and makes tenants' keys.
 pub struct Vault {
@@ -21,12 +23,13 @@ pub struct Vault {
     entropy: Arc<dyn Entropy>,
     master: MasterKey,
     opened: RwLock<HashMap<TenantId, Arc<TenantSecrets>>>,
+    data_keys: RwLock<HashMap<TenantId, Arc<MasterKey>>>,
 }
 
 impl Vault {
     /// A vault under `master`.
     pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>, master: MasterKey) -> Self {
-        Self { store, entropy, master, opened: RwLock::default() }
+        Self { store, entropy, master, opened: RwLock::default(), data_keys: RwLock::default() }
     }
 
     /// Makes new keys for `tenant`, sealed, in base64.
@@ -35,6 +38,73 @@ impl Vault {
         let nonce: [u8; 24] = random(&*self.entropy)?;
         let sealed = self.master.seal(nonce, tenant.as_str().as_bytes(), &keys);
         Ok(STANDARD.encode(sealed))
+    }
+
+    /// Makes a new data key for `tenant`, sealed, in base64.
+    pub(crate) fn make_data_key(&self, tenant: &TenantId) -> Result<String, Fault> {
+        let key: [u8; 32] = random(&*self.entropy)?;
+        let nonce: [u8; 24] = random(&*self.entropy)?;
+        Ok(STANDARD.encode(self.master.seal(nonce, data_place(tenant).as_bytes(), &key)))
+    }
+
+    /// Seals bytes for their place among what the tenant has, in base64.
+    pub(crate) async fn seal(&self, tenant: &TenantId, place: &str, plain: &[u8]) -> Result<String, Fault> {
+        let nonce: [u8; 24] = random(&*self.entropy)?;
+        Ok(STANDARD.encode(self.data_key(tenant).await?.seal(nonce, place.as_bytes(), plain)))
+    }
+
+    /// Opens what [`Vault::seal`] made for the same place.
+    pub(crate) async fn unseal(
+        &self,
+        tenant: &TenantId,
+        place: &str,
+        sealed: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let altered = || Fault::new(Code::Tampered, "what is sealed cannot be opened with the tenant's data key");
+        let sealed = STANDARD.decode(sealed).map_err(|error| altered().caused_by(error))?;
+        let key = self.data_key(tenant).await?;
+        key.open(place.as_bytes(), &sealed).map_err(|error| altered().caused_by(error))
+    }
+
+    /// Forgets the keys of a tenant that was deleted.
+    pub(crate) fn forget(&self, tenant: &TenantId) {
+        self.data_keys.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+    }
+
+    async fn data_key(&self, tenant: &TenantId) -> Result<Arc<MasterKey>, Fault> {
+        if let Some(key) = self.data_keys.read().unwrap_or_else(PoisonError::into_inner).get(tenant) {
+            return Ok(Arc::clone(key));
+        }
+        let altered = || Fault::new(Code::Tampered, "the tenant's data key cannot be opened with this master key");
+        let stored = self.stored_data_key(tenant).await?;
+        let sealed = STANDARD.decode(stored).map_err(|error| altered().caused_by(error))?;
+        let opened = self.master.open(data_place(tenant).as_bytes(), &sealed);
+        let bytes = opened.map_err(|error| altered().caused_by(error))?;
+        let key = Arc::new(MasterKey::new(bytes.as_slice().try_into().map_err(|_| altered())?));
+        self.data_keys.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// The sealed data key. A tenant that is older than data keys gets one when it first needs it.
+    async fn stored_data_key(&self, tenant: &TenantId) -> Result<String, Fault> {
+        let (mut record, version) = self.record(tenant).await?;
+        if let Some(stored) = record.sealed_data_key {
+            return Ok(stored);
+        }
+        if record.info.state != TenantState::Active {
+            return Err(Fault::new(Code::StateInvalid, "the tenant's data key was destroyed"));
+        }
+        let made = self.make_data_key(tenant)?;
+        record.sealed_data_key = Some(made.clone());
+        let batch = Batch { at: record.info.created_at, changes: vec![put_tenant(&record, Expect::Version(version))?] };
+        only(self.store.commit_many(vec![batch]).await)?;
+        Ok(made)
+    }
+
+    async fn record(&self, tenant: &TenantId) -> Result<(TenantRecord, u64), Fault> {
+        let key = RecordKey::new(Kind::Tenant, TenantId::platform(), tenant.as_str());
+        let record = self.store.get(&key).await?.ok_or_else(|| Fault::not_found("tenant", tenant.as_str()))?;
+        Ok((read(&record)?, record.version))
     }
 
     fn open(&self, tenant: &TenantId, sealed: &str) -> Result<TenantSecrets, Fault> {
@@ -49,15 +119,18 @@ impl Vault {
     }
 }
 
+/// Where the data key of a tenant lies, as it is sealed for.
+fn data_place(tenant: &TenantId) -> String {
+    format!("data-key/{tenant}")
+}
+
 #[async_trait]
 impl TenantKeys for Vault {
     async fn of(&self, tenant: &TenantId) -> Result<Arc<TenantSecrets>, Fault> {
         if let Some(keys) = self.opened.read().unwrap_or_else(PoisonError::into_inner).get(tenant) {
             return Ok(Arc::clone(keys));
         }
-        let key = RecordKey::new(Kind::Tenant, TenantId::platform(), tenant.as_str());
-        let record = self.store.get(&key).await?.ok_or_else(|| Fault::not_found("tenant", tenant.as_str()))?;
-        let stored: TenantRecord = read(&record)?;
+        let (stored, _) = self.record(tenant).await?;
         let keys = Arc::new(self.open(tenant, &stored.sealed_keys)?);
         self.opened.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Arc::clone(&keys));
         Ok(keys)

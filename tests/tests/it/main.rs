@@ -20,4 +20,5 @@ mod operations;
 mod policies;
 mod run_faults;
 mod runs;
+mod signatures;
 mod tamper;

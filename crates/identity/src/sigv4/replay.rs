@@ -54,6 +54,13 @@ impl ReplayCache {
         Admission::Admitted
     }
 
+    /// Whether any that is kept is still good.
+    pub fn keeps_any(&mut self, now: Timestamp) -> bool {
+        self.latest = self.latest.max(now);
+        self.forget_expired();
+        !self.is_empty()
+    }
+
     /// How many signatures are kept.
     pub fn len(&self) -> usize {
         self.expiries.len()

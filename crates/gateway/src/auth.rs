@@ -1,0 +1,101 @@
+//! Who asks: by an API key that is shown, or by a signature. Exactly one credential proves it.
+//!
+//! Must not know: what is asked for.
+
+use std::net::IpAddr;
+
+use aegis_identity::sigv4::OwedBody;
+use aegis_model::{Code, Fault, Operation};
+use aegis_tenancy::Authenticated;
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use sha2::{Digest, Sha256};
+
+use crate::{App, Peer, signed};
+
+/// A request of somebody who is known.
+pub(crate) struct Known {
+    pub who: Authenticated,
+    pub request: Request,
+    owed: Option<OwedBody>,
+}
+
+impl Known {
+    /// What the credential still says about a body that comes later, and the request.
+    pub(crate) fn into_parts(self) -> (Authenticated, Request, Owed) {
+        (self.who, self.request, Owed(self.owed))
+    }
+}
+
+/// What a credential says about the body.
+pub(crate) struct Owed(Option<OwedBody>);
+
+impl Owed {
+    /// Compares the body that came.
+    pub(crate) fn settle(self, body: &[u8]) -> Result<(), Fault> {
+        let Some(owed) = self.0 else { return Ok(()) };
+        let settled = owed.settle(&Sha256::digest(body).into());
+        settled.map_err(|error| Fault::new(Code::CredentialInvalid, error.to_string()))
+    }
+}
+
+/// Finds out who asks. An address that keeps failing is told to slow down; a valid key is not
+/// made to pay for what others at its address do.
+pub(crate) async fn authenticate(app: &App, operation: Operation, request: Request) -> Result<Known, Fault> {
+    let address = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+    let found = match signed::is_signed(&request) {
+        true => by_signature(app, operation, address, request).await,
+        false => by_key(app, request).await,
+    };
+    found.map_err(|fault| match fault.code().status() {
+        401 => failed_authentication(app, address, fault),
+        _ => fault,
+    })
+}
+
+async fn by_signature(
+    app: &App,
+    operation: Operation,
+    address: Option<IpAddr>,
+    request: Request,
+) -> Result<Known, Fault> {
+    let verified = signed::authenticate(app, operation, address, request).await?;
+    Ok(Known { who: verified.known, request: verified.request, owed: verified.owed })
+}
+
+async fn by_key(app: &App, request: Request) -> Result<Known, Fault> {
+    let text = credential(request.headers())?;
+    let who = app.rooms.tenancy.authenticate(&text, app.rooms.clock.now()).await?;
+    Ok(Known { who, request, owed: None })
+}
+
+fn failed_authentication(app: &App, address: Option<IpAddr>, fault: Fault) -> Fault {
+    app.metrics.authentication_failed();
+    let taken = address.map(|address| app.failure_rates.take(&address, app.rooms.clock.elapsed_ns()));
+    match taken {
+        Some(Err(left)) => Fault::new(Code::RateLimited, "too many failed authentications from this address")
+            .with("retry_after_ms", left.reset_ms),
+        _ => fault,
+    }
+}
+
+/// The credential of a request: exactly one, in one of two headers.
+fn credential(headers: &HeaderMap) -> Result<String, Fault> {
+    let key = headers.get_all("x-api-key").iter().map(|value| Some(value.as_bytes()));
+    let bearer = headers.get_all(header::AUTHORIZATION).iter().map(|value| bearer_token(value.as_bytes()));
+    let mut presented = key.chain(bearer);
+    let first = presented.next();
+    if presented.next().is_some() {
+        return Err(Fault::new(Code::CredentialInvalid, "the request carries several credentials"));
+    }
+    let missing = || Fault::new(Code::Unauthenticated, "the request carries no credential");
+    let invalid = || Fault::new(Code::CredentialInvalid, "the credential is not of a known form");
+    let bytes = first.ok_or_else(missing)?.ok_or_else(invalid)?;
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| invalid())
+}
+
+/// What follows `Bearer `, in any case.
+fn bearer_token(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}

@@ -1,0 +1,276 @@
+//! Requests that prove who sends them by a signature (AWS SigV4), in a header or in the query.
+//! The head is judged first; a body whose digest the head states is taken in later, as any
+//! other is. Any other body has to be taken in before anybody is known, so few at a time are.
+//!
+//! Must not know: what the request asks for, beyond whether that changes anything.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aegis_identity::sigv4::{
+    Admission, Claims, Form, OwedBody, ReplayCache, RequestHead, SigningKey, VerifyError, VerifyOptions, check, verify,
+    verify_head,
+};
+use aegis_model::operation::Effect;
+use aegis_model::{Code, Fault, KeyId, Operation, Timestamp};
+use aegis_tenancy::{Authenticated, Signer};
+use axum::body::Body;
+use axum::extract::{OriginalUri, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri, header};
+use sha2::{Digest, Sha256};
+
+use crate::App;
+use crate::body::take_body;
+
+/// How the header form begins.
+const SCHEME: &[u8] = b"AWS4-";
+/// How the parameters begin that sign.
+const SIGNING_PARAMETERS: &str = "X-Amz-";
+/// What makes a query a signed one.
+const SIGNED_QUERY: &str = "X-Amz-Signature=";
+/// Bodies of nobody that are taken in at a time: from one address, for one key, in all.
+const OF_ADDRESS_MAX: usize = 8;
+const OF_KEY_MAX: usize = 8;
+const IN_ALL_MAX: usize = 64;
+/// Signatures that are remembered of each key, of requests that changed something: those of
+/// 800 a second for as long as they are good.
+const REMEMBERED_MAX: usize = 250_000;
+/// Keys of which nothing is remembered any more are forgotten when there are so many.
+const KEYS_KEPT: usize = 64;
+
+/// What signatures are judged by.
+pub(crate) struct Signatures {
+    options: VerifyOptions,
+    /// What was signed before cannot be told from what a server before this one has seen.
+    since: Timestamp,
+    seen: Mutex<HashMap<KeyId, ReplayCache>>,
+    of_address: Places<Option<IpAddr>>,
+    of_key: Places<String>,
+    in_all: Places<()>,
+}
+
+/// A request of somebody who is known, and what its body still owes.
+pub(crate) struct Verified {
+    pub known: Authenticated,
+    pub owed: Option<OwedBody>,
+    pub request: Request,
+}
+
+impl Signatures {
+    /// What is signed for `options` from now on.
+    pub fn new(options: VerifyOptions, now: Timestamp) -> Self {
+        Self {
+            options,
+            // Signatures tell whole seconds.
+            since: Timestamp::from_millis(now.as_millis() / 1_000 * 1_000),
+            seen: Mutex::default(),
+            of_address: Places::default(),
+            of_key: Places::default(),
+            in_all: Places::default(),
+        }
+    }
+
+    /// Admits a signature that holds, once.
+    fn admit(&self, key: &KeyId, claims: &Claims<'_>, now: Timestamp) -> Result<(), Fault> {
+        if claims.signed_at() < self.since {
+            let why = "the request was signed before this server began, which may have been done already; sign it anew";
+            return Err(Fault::new(Code::CredentialInvalid, why));
+        }
+        let until = claims.valid_until(self.options.window);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= KEYS_KEPT {
+            seen.retain(|_, of_key| of_key.keeps_any(now));
+        }
+        let of_key = seen.entry(key.clone()).or_insert_with(|| ReplayCache::new(REMEMBERED_MAX));
+        match of_key.admit(claims.signature(), until, now) {
+            Admission::Admitted => Ok(()),
+            Admission::Replayed => Err(Fault::new(
+                Code::CredentialInvalid,
+                "this signed request was carried out already; sign another one to do it again",
+            )),
+            Admission::Full => Err(Fault::new(Code::Overloaded, "too many signed requests to remember them all")
+                .with("retry_after_ms", 1_000)),
+        }
+    }
+}
+
+/// Whether the request carries a signature.
+pub(crate) fn is_signed(request: &Request) -> bool {
+    let header = request.headers().get_all(header::AUTHORIZATION).iter();
+    let in_query = request.uri().query().is_some_and(|query| query.contains(SIGNED_QUERY));
+    in_query || header.into_iter().any(|value| value.as_bytes().starts_with(SCHEME))
+}
+
+/// Finds out who signed.
+pub(crate) async fn authenticate(
+    app: &App,
+    operation: Operation,
+    address: Option<IpAddr>,
+    request: Request,
+) -> Result<Verified, Fault> {
+    if request.headers().contains_key("x-api-key") {
+        return Err(Fault::new(Code::CredentialInvalid, "the request carries several credentials"));
+    }
+    let now = app.rooms.clock.now();
+    let (parts, body) = request.into_parts();
+    let head = Head::of(&parts)?;
+    let headers = head.headers();
+    let claims = Claims::read(head.as_signed(&headers)).map_err(refused)?;
+    let rules = &app.signatures;
+    check(&claims, &rules.options, now).map_err(refused)?;
+    let signer = match claims.session_token() {
+        // None of our keys has one.
+        Some(_) => None,
+        None => app.rooms.tenancy.signer(claims.access_key_id(), now).await?,
+    };
+    let key = SigningKey::derive_or_unknown(signer.as_ref().map(|signer| &signer.secret), claims.scope());
+    let (owed, body) = match verify_head(&claims, &key, &rules.options, now) {
+        Ok(owed) => (Some(owed), body),
+        Err(VerifyError::BodyNeeded) => {
+            let places = rules.places(address, claims.access_key_id().as_str())?;
+            let bytes = take_body(app, operation, &HeaderMap::new(), body).await?;
+            drop(places);
+            verify(&claims, &Sha256::digest(&bytes).into(), &key, &rules.options, now).map_err(refused)?;
+            (None, Body::from(bytes))
+        }
+        Err(error) => return Err(refused(error)),
+    };
+    let Some(Signer { known, .. }) = signer else { return Err(refused("the signature does not hold")) };
+    if operation.effect() != Effect::Read {
+        rules.admit(&known.key, &claims, now)?;
+    }
+    let plain = match claims.form() {
+        Form::Header => None,
+        Form::Presigned { .. } => Some(without_signature(&parts.uri)?),
+    };
+    drop(claims);
+    let mut request = Request::from_parts(parts, body);
+    if let Some(uri) = plain {
+        *request.uri_mut() = uri;
+    }
+    Ok(Verified { known, owed, request })
+}
+
+/// The address that was signed, without what signs it.
+fn without_signature(uri: &Uri) -> Result<Uri, Fault> {
+    let pieces = uri.query().unwrap_or_default().split('&').filter(|piece| !piece.starts_with(SIGNING_PARAMETERS));
+    let query: Vec<&str> = pieces.collect();
+    let text = match query.is_empty() {
+        true => uri.path().to_owned(),
+        false => format!("{}?{}", uri.path(), query.join("&")),
+    };
+    text.parse().map_err(Fault::internal)
+}
+
+/// Why a signature is refused may be told: it says nothing about keys.
+fn refused(why: impl std::fmt::Display) -> Fault {
+    Fault::new(Code::CredentialInvalid, why.to_string())
+}
+
+/// The head of a request, as it came.
+struct Head<'a> {
+    parts: &'a Parts,
+    path: &'a str,
+    query: &'a str,
+    /// Over HTTP/2 it stands in the address.
+    host: Option<&'a str>,
+}
+
+impl<'a> Head<'a> {
+    fn of(parts: &'a Parts) -> Result<Self, Fault> {
+        let whole = parts.extensions.get::<OriginalUri>();
+        let uri = whole.map_or(&parts.uri, |OriginalUri(uri)| uri);
+        let host = match parts.headers.contains_key(header::HOST) {
+            true => None,
+            false => uri.authority().map(axum::http::uri::Authority::as_str),
+        };
+        Ok(Self { parts, path: uri.path(), query: uri.query().unwrap_or_default(), host })
+    }
+
+    fn headers(&self) -> Vec<(&'a str, &'a [u8])> {
+        let given = self.parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        given.chain(self.host.map(|host| ("host", host.as_bytes()))).collect()
+    }
+
+    fn as_signed<'h>(&'h self, headers: &'h [(&'h str, &'h [u8])]) -> RequestHead<'h> {
+        RequestHead { method: self.parts.method.as_str(), path: self.path, query: self.query, headers }
+    }
+}
+
+impl Signatures {
+    /// A place for a body of nobody who is known yet.
+    fn places(&self, address: Option<IpAddr>, key: &str) -> Result<impl Sized + use<'_>, Fault> {
+        let full = || {
+            let why = "as many signed requests arrive as the server takes in before it knows whose they are";
+            Fault::new(Code::Overloaded, why).with("retry_after_ms", 1_000)
+        };
+        let of_address = self.of_address.take(address, OF_ADDRESS_MAX).ok_or_else(full)?;
+        let of_key = self.of_key.take(key.to_owned(), OF_KEY_MAX).ok_or_else(full)?;
+        let in_all = self.in_all.take((), IN_ALL_MAX).ok_or_else(full)?;
+        Ok((of_address, of_key, in_all))
+    }
+}
+
+/// How many of each there are now.
+struct Places<K>(Mutex<HashMap<K, usize>>);
+
+impl<K> Default for Places<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq + Clone> Places<K> {
+    fn counts(&self) -> MutexGuard<'_, HashMap<K, usize>> {
+        // What a panicking holder left is still whole: each change is a single step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, key: K, max: usize) -> Option<Place<'_, K>> {
+        let mut counts = self.counts();
+        let count = counts.entry(key.clone()).or_default();
+        (*count < max).then(|| {
+            *count += 1;
+            Place { places: self, key }
+        })
+    }
+}
+
+/// One of them, for as long as it is held.
+struct Place<'a, K: Hash + Eq + Clone> {
+    places: &'a Places<K>,
+    key: K,
+}
+
+impl<K: Hash + Eq + Clone> Drop for Place<'_, K> {
+    fn drop(&mut self) {
+        let mut counts = self.places.counts();
+        if let Some(count) = counts.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_and_given_back() {
+        let places = Places::default();
+        let first = places.take("a", 2);
+        let second = places.take("a", 2);
+        assert!(first.is_some() && second.is_some() && places.take("a", 2).is_none());
+        assert!(places.take("b", 2).is_some());
+        drop(first);
+        assert!(places.take("a", 2).is_some());
+        drop(second);
+        assert!(places.counts().is_empty(), "nothing is remembered of what is over");
+    }
+}
