@@ -1,7 +1,8 @@
-//! Bytes as text for storing: RFC 4648 base 64 with padding, one text per value.
+//! Bytes as text: RFC 4648 base 64, one text per value. With padding for storing, with the
+//! alphabet of URLs and without padding inside tokens.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// A text that is not base 64. Does not repeat the text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,16 @@ pub fn from_base64(text: &str) -> Result<Vec<u8>, Base64Error> {
     STANDARD.decode(text).map_err(|_| Base64Error)
 }
 
+/// The bytes as text, as tokens spell them.
+pub(crate) fn to_base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads what [`to_base64url`] wrote; refuses padding and loose bits.
+pub(crate) fn from_base64url(text: &str) -> Result<Vec<u8>, Base64Error> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| Base64Error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +49,19 @@ mod tests {
     fn a_second_text_for_the_same_bytes_is_refused() {
         for bad in ["Zg", "Zg=", "Zh==", " Zg==", "Zg==\n", "Zm9v====", "Z-9v", "!"] {
             assert_eq!(from_base64(bad), Err(Base64Error), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_spell_bytes_in_one_way() {
+        assert_eq!(to_base64url(&[0xFB, 0xFF]), "-_8");
+        assert_eq!(from_base64url("-_8"), Ok(vec![0xFB, 0xFF]));
+        for bad in ["-_8=", "+/8", "-_9", "-_", "-", "-_8\n", " -_8", "-_8 ", "-_8A="] {
+            let read = from_base64url(bad);
+            assert!(read == Err(Base64Error) || to_base64url(&read.unwrap()) == bad, "{bad:?}");
+        }
+        for bad in ["-_8=", "+/8", "-_9", "-", "-_8\n", " -_8"] {
+            assert_eq!(from_base64url(bad), Err(Base64Error), "{bad:?}");
         }
     }
 

@@ -1,12 +1,13 @@
-//! Who somebody is, as mathematics: API keys, signed requests, the master key and what it seals.
+//! Who somebody is, as mathematics: API keys, signed requests, tokens, the master key and what it seals.
 //!
 //! Owns the text form of API keys, their keyed hash, access keys and the signatures of requests
-//! ([`sigv4`]), key derivation and the sealed envelope; one file or folder per idea. Must not know: any I/O, the clock, where randomness comes from (bytes
+//! ([`sigv4`]), tokens of other issuers and our own ([`jwt`]), key derivation and the sealed envelope; one file or folder per idea. Must not know: any I/O, the clock, where randomness comes from (bytes
 //! come in), or how a key record is stored.
 
 mod api_key;
 mod base64_text;
 mod envelope;
+pub mod jwt;
 mod key_text;
 mod mac;
 mod master_key;
