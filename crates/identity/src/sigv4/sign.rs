@@ -7,13 +7,13 @@ use aegis_model::Timestamp;
 
 use super::access_key::{AccessKeyId, SecretAccessKey};
 use super::canonical;
-use super::claims::ReadError;
+use super::claims::{Claims, ReadError};
 use super::moment;
 use super::path::PathRule;
 use super::percent::encoded;
 use super::presigned::{
-    AMZ_ALGORITHM, AMZ_CREDENTIAL, AMZ_DATE, AMZ_EXPIRES, AMZ_SECURITY_TOKEN, AMZ_SIGNATURE, AMZ_SIGNED_HEADERS,
-    is_presigned,
+    AMZ_ALGORITHM, AMZ_CONTENT_SHA256, AMZ_CREDENTIAL, AMZ_DATE, AMZ_EXPIRES, AMZ_SECURITY_TOKEN, AMZ_SIGNATURE,
+    AMZ_SIGNED_HEADERS, is_presigned,
 };
 use super::query::Query;
 use super::request::RequestHead;
@@ -125,6 +125,10 @@ impl Signer<'_> {
         let signature = self.signature(&draft, &scope)?;
         let (id, names) = (self.access_key_id, signed.join(";"));
         let value = format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}");
+        let last = ("authorization", value.as_bytes());
+        let all: Vec<_> = headers.iter().copied().chain([last]).collect();
+        // A signature that nobody would read is refused here, where somebody can mend it.
+        Claims::read(RequestHead { headers: &all, ..head })?;
         added.push(("authorization", value));
         Ok(added)
     }
@@ -145,7 +149,9 @@ impl Signer<'_> {
             return Err(SignError::Expires);
         }
         let scope = Scope::new(at, self.region, self.service)?;
-        unsigned_query(head)?;
+        if unsigned_query(head)?.single(AMZ_CONTENT_SHA256) != Ok(None) {
+            return Err(SignError::Signed);
+        }
         let signed = signed_headers(head.headers)?;
         let credential = format!("{}/{scope}", self.access_key_id);
         let mut parameters = vec![
@@ -164,7 +170,9 @@ impl Signer<'_> {
         let canonical = Query::parse(&text)?.canonical();
         let draft = Draft { head, query: &canonical, signed: &signed, payload, at };
         let signature = self.signature(&draft, &scope)?;
-        Ok(format!("{text}&{AMZ_SIGNATURE}={signature}"))
+        text.push_str(&format!("&{AMZ_SIGNATURE}={signature}"));
+        Claims::read(RequestHead { query: &text, ..head })?;
+        Ok(text)
     }
 
     fn signature(&self, draft: &Draft<'_>, scope: &Scope) -> Result<String, SignError> {

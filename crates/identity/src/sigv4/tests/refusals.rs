@@ -61,8 +61,8 @@ fn what_a_presigned_request_says_twice_is_refused() {
         assert_eq!(read(&presigned), Err(ReadError::RepeatedParameter(name)));
     }
     let digest = "0".repeat(64);
-    let target = format!("/?X-Amz-Content-Sha256={digest}");
-    let stated = Request::new("GET", &target, &[("host", "a")], b"").presigned(&Key::sample(), 60);
+    let mut stated = request.presigned(&Key::sample(), 60);
+    stated.query += &format!("&X-Amz-Content-Sha256={digest}");
     assert_eq!(read(&stated), Ok(()));
     let twice = stated.with("x-amz-content-sha256", &digest);
     assert_eq!(read(&twice), Err(ReadError::RepeatedParameter("x-amz-content-sha256")));
@@ -286,6 +286,13 @@ fn what_cannot_be_signed_is_refused() {
     assert_eq!(signed(&dotted, &key), Err(SignError::Path));
     let broken = Request { query: "a=%".to_owned(), ..invocation() };
     assert_eq!(signed(&broken, &key), Err(SignError::Request(ReadError::Query)));
+    let stated = Request { query: "X-Amz-Content-Sha256=a".to_owned(), ..invocation() };
+    let presigned = stated.with_head(|head| key.signer().presign(head, Payload::Unsigned, key.at, 60).map(|_| ()));
+    assert_eq!(presigned, Err(SignError::Signed));
+    let twice = invocation().with("host", "b");
+    assert_eq!(signed(&twice, &key), Err(SignError::Request(ReadError::RepeatedHeader("host"))));
+    let misnamed = invocation().with("a b", "c");
+    assert_eq!(signed(&misnamed, &key), Err(SignError::Request(ReadError::SignedHeaders)));
     for expires_s in [0, 604_801] {
         let payload = Payload::Unsigned;
         let result = invocation().with_head(|head| key.signer().presign(head, payload, key.at, expires_s).map(|_| ()));
