@@ -1,6 +1,8 @@
 //! The bodies of requests and answers: shared by the server, the SDK and the command line,
 //! and the source of the schemas in OpenAPI.
 
+mod key;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -12,11 +14,11 @@ use crate::caller::Role;
 use crate::decision::{Decision, PolicyLayer};
 use crate::freeze::FreezeTarget;
 use crate::id::{AgentName, EndpointName, KeyId, RunId, SessionId, TenantId};
-use crate::key::KeyKind;
 use crate::ledger::Entry;
 use crate::manifest::Manifest;
 use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
+pub use key::{AwsKey, KeyCreate, KeyCreated};
 
 /// How many items a page has when nobody says.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -95,73 +97,6 @@ pub struct EndpointSet {
     /// The version.
     #[schemars(range(min = 1))]
     pub version: u64,
-}
-
-/// A new API key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KeyCreate {
-    /// As what its holder acts; `viewer` when absent. Never more than the creator's own role.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<Role>,
-    /// Whose; the creator's own tenant when absent. Others only for a platform admin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tenant: Option<TenantId>,
-    /// How its holder proves that he has it: `api`, by showing it, when absent; `aws`, by
-    /// signing with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<KeyKind>,
-    /// What it is for.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 200))]
-    pub label: String,
-    /// For how long it works; without end when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub expires_in_ms: Option<u64>,
-}
-
-/// A key that was just created. The only time its secret is shown.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct KeyCreated {
-    /// Its id.
-    pub key_id: KeyId,
-    /// The whole key, if it is to be shown. Keep it; it is not shown again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_key: Option<String>,
-    /// The key, if it is to sign. Keep it; it is not shown again.
-    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
-    pub aws: Option<AwsKey>,
-    /// As what its holder acts.
-    pub role: Role,
-    /// Whose.
-    pub tenant: TenantId,
-    /// From when on it is worthless.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
-}
-
-/// A key that signs, as clients of AWS take it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AwsKey {
-    /// Names the key in signatures.
-    pub access_key_id: String,
-    /// Signs.
-    pub secret_access_key: String,
-    /// The region to sign for.
-    pub region: String,
-}
-
-impl std::fmt::Debug for AwsKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "AwsKey({})", self.access_key_id)
-    }
-}
-
-impl std::fmt::Debug for KeyCreated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KeyCreated({})", self.key_id)
-    }
 }
 
 /// A new tenant.

@@ -6,6 +6,7 @@ use std::path::Path;
 use aegis_model::api::VersionView;
 use aegis_model::boxes::{BoxPlan, BoxResources, Program, RootPlan};
 use aegis_model::manifest::{Isolation, Protocol, amounts};
+use aegis_model::run::RUN_TIMEOUT_MAX_MS;
 use bytes::Bytes;
 
 /// Where the code is seen.
@@ -80,7 +81,7 @@ pub fn session_plan(version: &VersionView, code: Option<&Path>) -> SessionPlan {
         program,
         plan,
         idle_ms: resources.idle_timeout.unwrap_or(amounts::IDLE_TIMEOUT.default).as_millis(),
-        timeout_ms: resources.timeout.unwrap_or(amounts::TIMEOUT.default).as_millis(),
+        timeout_ms: resources.timeout.unwrap_or(amounts::TIMEOUT.default).as_millis().min(RUN_TIMEOUT_MAX_MS),
         warm: spec.pool.as_ref().map_or(0, |pool| pool.warm as usize),
         warmup: spec.pool.as_ref().and_then(|pool| pool.warmup.as_ref()).map(|input| input.to_string().into()),
     }

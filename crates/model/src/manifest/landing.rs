@@ -18,6 +18,8 @@ enum State {
 
 /// Everything that has not landed.
 const LANDING: &[(&str, State)] = &[
+    ("/spec/runtime/isolation", State::ValueLater("docker")),
+    ("/spec/runtime/isolation", State::ValueLater("microvm")),
     ("/spec/runtime/image", State::AnyValueLater),
     ("/spec/runtime/root", State::OnlyYet("host")),
     ("/spec/runtime/protocol", State::ValueLater("mcp")),

@@ -148,7 +148,7 @@ prop_compose! {
         labels in btree_map(formed("[a-z]([a-z./-]{0,5}[a-z])?"), "[a-z: #'\"{}-]{0,9}", 0..3),
         command in vec(tricky(), 0..4),
         source in option::of(formed("(\\./)?[a-z]{1,5}(/[a-z.]{1,5}){0,2}|\\.")),
-        isolation in select(vec![Isolation::Process, Isolation::Docker, Isolation::Microvm, Isolation::Strongest]),
+        isolation in select(vec![Isolation::Process, Isolation::Strongest]),
         http in any::<bool>(),
         host in any::<bool>(),
         env in btree_map(formed("[A-SV-Z_]{1,8}"), tricky(), 0..4),
