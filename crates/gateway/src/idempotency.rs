@@ -81,13 +81,13 @@ pub async fn replayed(
         wish.replaces = Some(version);
         return Ok(None);
     }
-    replay(answer, request_digest).map(Some)
-}
-
-fn replay(answer: StoredAnswer, request_digest: [u8; 32]) -> Result<Response, Fault> {
-    if answer.request_digest != hex(&request_digest) {
+    if !app.rooms.journal.is_answer_to(&caller.tenant, &answer, &request_digest).await? {
         return Err(Fault::new(Code::IdempotencyMismatch, "the idempotency key was used with another request"));
     }
+    replay(answer).map(Some)
+}
+
+fn replay(answer: StoredAnswer) -> Result<Response, Fault> {
     let Some(status) = answer.status else {
         return Err(Fault::new(Code::IdempotencySecret, "the first answer showed a secret and was not kept"));
     };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use aegis_model::act::Idempotency;
 use aegis_model::ledger::{Entry, EntryDecision};
 use aegis_model::port::{Store, StoreResult, TenantKeys, TenantSecrets};
 use aegis_model::record::{Batch, Change, Committed, EntryDraft, EventDraft, Expect, Kind, Put, RecordKey};
@@ -20,6 +21,8 @@ use crate::sealer::Keyed;
 pub const ANSWER_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
 /// The width of the index by which expired answers are swept.
 const SWEEP_HOUR_MS: u64 = 60 * 60 * 1_000;
+/// What the MAC of a request is for that an answer is kept for.
+const ANSWERED: &str = "answer";
 
 /// What an act changes.
 #[derive(Clone, Debug)]
@@ -69,8 +72,10 @@ impl Answer {
 /// An answer as it is kept for a repeated request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoredAnswer {
-    /// Of the request it answers.
-    pub request_digest: String,
+    /// Of the request it answers: under the tenant's key, because the digest of a short request,
+    /// or of one whose body is a secret, could be guessed.
+    #[serde(alias = "request_digest")]
+    request_mac: String,
     /// The HTTP status; absent when the answer showed a secret.
     pub status: Option<u16>,
     /// The body as text.
@@ -167,8 +172,10 @@ impl Journal {
             let keys = self.keys.of(tenant).await?;
             changes.push(enter(&entry_of_act(act, &deed.subject, tenant, &keys, &told))?);
         }
-        let expect = |replaces: Option<u64>| replaces.map_or(Expect::Absent, Expect::Version);
-        changes.extend(stored_answer(act, &deed.answer, expect)?);
+        if let Some(idempotency) = &act.idempotency {
+            let expect = idempotency.replaces.map_or(Expect::Absent, Expect::Version);
+            changes.push(self.stored_answer(act, idempotency, &deed.answer, expect).await?);
+        }
         self.commit_one(Batch { at: act.at, changes }).await.map_err(Fault::from)
     }
 
@@ -208,6 +215,57 @@ impl Journal {
         };
         let answer = serde_json::from_slice(&record.body).map_err(Fault::internal)?;
         Ok(Some((answer, record.version)))
+    }
+
+    /// Whether it is this very request that was answered so.
+    ///
+    /// # Errors
+    /// When the tenant's key cannot be had.
+    pub async fn is_answer_to(
+        &self,
+        tenant: &TenantId,
+        answer: &StoredAnswer,
+        request_digest: &[u8; 32],
+    ) -> Result<bool, Fault> {
+        let keys = self.keys.of(tenant).await?;
+        Ok(answer.request_mac == mac(&keys.mac_key, ANSWERED, request_digest))
+    }
+
+    /// The change that keeps another answer than the one that was committed with the act, when
+    /// the caller sent an idempotency key: what became of the work that the act began.
+    ///
+    /// # Errors
+    /// When the answer is not text, which is a defect, or the tenant's key cannot be had.
+    pub async fn later_answer(&self, act: &Act, answer: &Answer) -> Result<Option<Change>, Fault> {
+        match &act.idempotency {
+            Some(idempotency) => self.stored_answer(act, idempotency, answer, Expect::Any).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The change that keeps the answer.
+    async fn stored_answer(
+        &self,
+        act: &Act,
+        idempotency: &Idempotency,
+        answer: &Answer,
+        expect: Expect,
+    ) -> Result<Change, Fault> {
+        let (status, body) = match answer {
+            Answer::Shown { status, body } => (Some(*status), text(body)?),
+            Answer::Secret => (None, String::new()),
+        };
+        let keys = self.keys.of(&act.caller.tenant).await?;
+        let expires_at = act.at.plus_ms(ANSWER_KEPT_MS);
+        let request_mac = mac(&keys.mac_key, ANSWERED, &act.request_digest);
+        let stored = StoredAnswer { request_mac, status, body, expires_at };
+        Ok(Change::Put(Put {
+            key: RecordKey::new(Kind::Answer, act.caller.tenant.clone(), idempotency.record_id.clone()),
+            expect,
+            body: serde_json::to_vec(&stored).map_err(Fault::internal)?.into(),
+            index: vec![("expires", expired_hour(expires_at).to_string())],
+            terminal: false,
+        }))
     }
 
     async fn commit_one(&self, batch: Batch) -> StoreResult<Committed> {
@@ -322,35 +380,6 @@ impl Told<'_> {
             body: serde_json::to_vec(&body).map_err(Fault::internal)?.into(),
         }))
     }
-}
-
-/// The change that keeps another answer than the one that was committed with the act, when the
-/// caller sent an idempotency key: what became of the work that the act began.
-///
-/// # Errors
-/// When the answer is not text, which is a defect.
-pub fn later_answer(act: &Act, answer: &Answer) -> Result<Option<Change>, Fault> {
-    stored_answer(act, answer, |_| Expect::Any)
-}
-
-/// The change that keeps the answer, when the caller sent an idempotency key.
-fn stored_answer(act: &Act, answer: &Answer, expect: impl Fn(Option<u64>) -> Expect) -> Result<Option<Change>, Fault> {
-    let Some(idempotency) = &act.idempotency else {
-        return Ok(None);
-    };
-    let (status, body) = match answer {
-        Answer::Shown { status, body } => (Some(*status), text(body)?),
-        Answer::Secret => (None, String::new()),
-    };
-    let expires_at = act.at.plus_ms(ANSWER_KEPT_MS);
-    let stored = StoredAnswer { request_digest: hex(&act.request_digest), status, body, expires_at };
-    Ok(Some(Change::Put(Put {
-        key: RecordKey::new(Kind::Answer, act.caller.tenant.clone(), idempotency.record_id.clone()),
-        expect: expect(idempotency.replaces),
-        body: serde_json::to_vec(&stored).map_err(Fault::internal)?.into(),
-        index: vec![("expires", expired_hour(expires_at).to_string())],
-        terminal: false,
-    })))
 }
 
 fn text(body: &Bytes) -> Result<String, Fault> {

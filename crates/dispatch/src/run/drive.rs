@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aegis_fleet::session::speech::{Said, Spoken};
 use aegis_fleet::session::{LiveSession, Seat};
-use aegis_ledger::journal::{Answer, Conclusion, later_answer};
+use aegis_ledger::journal::{Answer, Conclusion};
 use aegis_model::life::{run, session};
 use aegis_model::outcome::{OutcomeDecision, OutcomeStatus, Usage};
 use aegis_model::record::{Change, Expect};
@@ -144,7 +144,8 @@ impl Runs {
             && is_waited_for(run.mode)
             && let Some(outcome) = &run.outcome
         {
-            changes.extend(later_answer(act, &answer(outcome, &run.correlation_id)?)?);
+            let kept = answer(outcome, &run.correlation_id)?;
+            changes.extend(self.journal.later_answer(act, &kept).await?);
         }
         let told = serde_json::to_vec(&run.outcome).map_err(Fault::internal)?;
         self.record_end(|| Conclusion {

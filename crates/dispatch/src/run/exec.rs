@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aegis_fleet::session::Seat;
-use aegis_ledger::journal::{Answer, Conclusion, Deed, later_answer};
+use aegis_ledger::journal::{Answer, Conclusion, Deed};
 use aegis_model::boxes::{BoxError, Program};
 use aegis_model::exec::{ExecEnding, ExecRequest};
 use aegis_model::ledger::EntryDecision;
@@ -96,7 +96,7 @@ impl Runs {
     ) -> Result<(), Fault> {
         let told = serde_json::to_vec(ending).map_err(Fault::internal)?;
         let changes = match answer {
-            Some(answer) => later_answer(act, &answer)?.into_iter().collect(),
+            Some(answer) => self.journal.later_answer(act, &answer).await?.into_iter().collect(),
             None => Vec::new(),
         };
         let principal = act.caller.principal.name();
