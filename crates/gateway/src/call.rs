@@ -62,7 +62,9 @@ impl Call {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         self.require_json()?;
         let mut document = serde_json::Deserializer::from_slice(&self.body);
-        let value = serde_path_to_error::deserialize(&mut document).map_err(|error| body_fault(&error))?;
+        let value = serde_path_to_error::deserialize(&mut document).map_err(|error| {
+            if self.act.operation.carries_secret() { quiet_fault(error.inner()) } else { body_fault(&error) }
+        })?;
         document.end().map_err(|error| Fault::new(Code::Malformed, format!("the body is not JSON: {error}")))?;
         Ok(value)
     }
@@ -99,6 +101,16 @@ fn body_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
     Fault::new(Code::Malformed, format!("the body is not JSON: {}", sentence(inner)))
         .with("line", inner.line())
         .with("column", inner.column())
+}
+
+/// What is wrong with a body that holds a secret: only where. What a parser says, or the path to
+/// the place, could repeat the secret.
+fn quiet_fault(error: &serde_json::Error) -> Fault {
+    let (code, message) = match error.is_data() {
+        true => (Code::Validation, "the body is not valid; what it says is not repeated, because it holds a secret"),
+        false => (Code::Malformed, "the body is not JSON; what it says is not repeated, because it holds a secret"),
+    };
+    Fault::new(code, message).with("line", error.line()).with("column", error.column())
 }
 
 /// What a parser says, short and without control characters.

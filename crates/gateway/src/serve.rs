@@ -177,7 +177,7 @@ fn act(
 fn resource_of(operation: Operation, caller: &Caller, parameters: &Parameters) -> String {
     match operation.resource() {
         ResourceKind::Tenant => caller.tenant.to_string(),
-        ResourceKind::Agent => parameter(parameters, "name").chars().take(128).collect(),
+        ResourceKind::Agent | ResourceKind::Secret => parameter(parameters, "name").chars().take(128).collect(),
         ResourceKind::Key => parameter(parameters, "key_id").chars().take(128).collect(),
     }
 }

@@ -2,6 +2,7 @@
 //! and the source of the schemas in OpenAPI.
 
 mod key;
+mod secret;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use crate::manifest::Manifest;
 use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
 pub use key::{AwsKey, KeyCreate, KeyCreated};
+pub use secret::{SecretRotate, SecretSet};
 
 /// How many items a page has when nobody says.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;

@@ -107,6 +107,11 @@ name!(
     EndpointName, "endpoint name"
 );
 
+name!(
+    /// The name of a secret, unique in its tenant.
+    SecretName, "secret name"
+);
+
 impl TenantId {
     /// The tenant that the installation itself acts as.
     pub fn platform() -> Self {

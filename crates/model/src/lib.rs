@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod port;
 pub mod record;
 pub mod run;
+pub mod secret;
 pub mod tenant;
 pub mod time;
 
@@ -29,7 +30,7 @@ pub use act::Act;
 pub use caller::{Caller, Principal, Role};
 pub use decision::{Decision, ReasonClass};
 pub use error::{Category, Code, Fault};
-pub use id::{AgentName, CorrelationId, DecisionId, EndpointName, KeyId, RunId, SessionId, TenantId};
+pub use id::{AgentName, CorrelationId, DecisionId, EndpointName, KeyId, RunId, SecretName, SessionId, TenantId};
 pub use operation::Operation;
 pub use outcome::Outcome;
 pub use time::Timestamp;

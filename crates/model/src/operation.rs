@@ -55,6 +55,8 @@ pub enum ResourceKind {
     Agent,
     /// An API key, by the path's `key_id`.
     Key,
+    /// A secret, by the path's `name`.
+    Secret,
 }
 
 impl ResourceKind {
@@ -64,6 +66,7 @@ impl ResourceKind {
             Self::Tenant => "Tenant",
             Self::Agent => "Agent",
             Self::Key => "Key",
+            Self::Secret => "Secret",
         }
     }
 
@@ -71,7 +74,7 @@ impl ResourceKind {
     pub const fn parameter(self) -> Option<&'static str> {
         match self {
             Self::Tenant => None,
-            Self::Agent => Some("name"),
+            Self::Agent | Self::Secret => Some("name"),
             Self::Key => Some("key_id"),
         }
     }
@@ -180,6 +183,12 @@ operations! {
     KeyList "key_list" Get "/keys" Administer Read Tenant "List the API keys, without their secrets.";
     KeyCreate "key_create" Post "/keys" Administer Change Tenant "Create an API key; its secret is shown once.";
     KeyRevoke "key_revoke" Delete "/keys/{key_id}" Administer Control Key "Revoke an API key at once.";
+    SecretList "secret_list" Get "/secrets" Operate Read Tenant "List the secrets, without their values.";
+    SecretView "secret_view" Get "/secrets/{name}" Operate Read Secret "Show a secret and its versions, without a value.";
+    SecretSet "secret_set" Put "/secrets/{name}" Administer Change Secret "Set a secret; what it was before is gone at once.";
+    SecretRotate "secret_rotate" Post "/secrets/{name}/rotate" Administer Change Secret "Give a secret a new value, while the one before can still be read.";
+    SecretRollback "secret_rollback" Post "/secrets/{name}/rollback" Administer Change Secret "Go back to the value before the last rotation, while it overlaps.";
+    SecretDelete "secret_delete" Delete "/secrets/{name}" Administer Change Secret "Delete a secret; its values are gone at once.";
     TenantList "tenant_list" Get "/tenants" Platform Read Tenant "List the tenants.";
     TenantCreate "tenant_create" Post "/tenants" Platform Change Tenant "Create a tenant.";
     TenantDelete "tenant_delete" Delete "/tenants/{tenant}" Platform Change Tenant "Delete a tenant; its keys stop working at once, its ledger stays.";
@@ -199,6 +208,11 @@ impl Operation {
     /// Whether its answer may take as long as a run does.
     pub const fn waits(self) -> bool {
         matches!(self, Self::AgentInvoke | Self::RunEvents | Self::SessionExec)
+    }
+
+    /// Whether its body holds a secret: then no message repeats what is wrong with the body.
+    pub const fn carries_secret(self) -> bool {
+        matches!(self, Self::SecretSet | Self::SecretRotate)
     }
 
     /// The operation of that name.

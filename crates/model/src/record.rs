@@ -47,6 +47,8 @@ kinds! {
     Session "session" ["agent", "open"];
     /// A run; final when it has ended.
     Run "run" ["agent", "session", "open"];
+    /// A secret, sealed.
+    Secret "secret" ["state"];
     /// A freeze.
     Freeze "freeze" [];
     /// The stored answer to a request with an idempotency key.

@@ -99,6 +99,7 @@ impl From<ResourceKind> for ResourceType {
         }
     }
 }
+            ResourceKind::Secret => Self::Secret,
 
 /// What is acted on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,8 @@
 mod access_keys;
 mod first_start;
 mod keys;
+mod secret_versions;
+mod secrets;
 mod tenants;
 mod vault;
 

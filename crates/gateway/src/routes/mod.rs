@@ -9,6 +9,7 @@ mod key;
 mod ledger;
 mod policy;
 mod run;
+mod secret;
 mod session;
 mod tenant;
 mod version;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Route> {
         session::routes(),
         inside::routes(),
         key::routes(),
+        secret::routes(),
         tenant::routes(),
         policy::routes(),
         ledger::routes(),
