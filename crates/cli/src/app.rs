@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, audit, completions, doctor, endpoint, freeze, init, invoke, key, policy, run, session, tenant, thaw, up,
+    agent, audit, completions, doctor, endpoint, freeze, init, invoke, key, policy, run, secret, session, tenant, thaw,
+    up,
 };
 use crate::output::Format;
 
@@ -63,6 +64,8 @@ pub(crate) enum Verb {
     Endpoint(endpoint::Verb),
     #[command(subcommand)]
     Key(key::Verb),
+    #[command(subcommand)]
+    Secret(secret::Verb),
     #[command(subcommand)]
     Tenant(tenant::Verb),
     #[command(subcommand)]

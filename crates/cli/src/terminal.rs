@@ -51,6 +51,28 @@ impl Drop for RawTerminal {
     }
 }
 
+/// The terminal does not show what is typed, until this is dropped.
+pub(crate) struct SilentTerminal(rustix::termios::Termios);
+
+impl SilentTerminal {
+    /// Silences the terminal of this process, if stdin is one.
+    pub(crate) fn enter() -> Option<Self> {
+        use rustix::termios::LocalModes;
+        let before = rustix::termios::tcgetattr(io::stdin()).ok()?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        silent.local_modes.insert(LocalModes::ECHONL);
+        rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Flush, &silent).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for SilentTerminal {
+    fn drop(&mut self) {
+        let _gone = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, &self.0);
+    }
+}
+
 impl Terminal {
     /// The streams of this process.
     pub fn of_process(no_color: bool) -> Self {
@@ -109,6 +131,15 @@ impl Terminal {
         if self.messages_are_read {
             let _ = write!(self.messages, "\r\x1b[2K");
         }
+    }
+
+    /// Asks for one line, of so many bytes at most.
+    pub(crate) fn ask_line(&mut self, question: &str, limit_bytes: u64) -> io::Result<Vec<u8>> {
+        let _ = write!(self.messages, "{question}");
+        let _ = self.messages.flush();
+        let mut line = Vec::new();
+        io::Read::take(&mut self.answers, limit_bytes).read_until(b'\n', &mut line)?;
+        Ok(line)
     }
 
     /// Asks a question whose answer must be `y` or `yes`.

@@ -6,14 +6,15 @@ use aegis_model::api::{
     AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest,
     InvokeRequest, KeyCreate, KeyCreated, LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyAsk,
     PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest, PolicyTestResult, ProofQuery, ProofView, RunBegun,
-    RunListQuery, SessionListQuery, TenantCreate, ThawRequest, VersionView,
+    RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
 };
 use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
 use aegis_model::key::KeyInfo;
 use aegis_model::run::{Mode, Run, RunSummary, SessionView};
+use aegis_model::secret::SecretInfo;
 use aegis_model::tenant::TenantInfo;
-use aegis_model::{AgentName, EndpointName, KeyId, Operation, RunId, SessionId, TenantId};
+use aegis_model::{AgentName, EndpointName, KeyId, Operation, RunId, SecretName, SessionId, TenantId};
 
 use bytes::Bytes;
 
@@ -170,6 +171,57 @@ impl Client {
     /// See [`ClientError`].
     pub async fn tenant_delete(&self, tenant: &TenantId) -> Answer<()> {
         self.act(Request::of(Operation::TenantDelete).at("tenant", tenant)).await
+    }
+}
+
+/// Secrets.
+impl Client {
+    /// Lists the secrets, without their values.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn secret_list(&self, page: &PageQuery) -> Answer<Page<SecretInfo>> {
+        self.read(Request::of(Operation::SecretList).query(page)).await
+    }
+
+    /// Shows a secret and its versions, without a value.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn secret_view(&self, name: &SecretName) -> Answer<SecretInfo> {
+        self.read(Request::of(Operation::SecretView).at("name", name)).await
+    }
+
+    /// Sets a secret; what it was before is gone at once.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn secret_set(&self, name: &SecretName, secret: &SecretSet) -> Answer<SecretInfo> {
+        self.read(Request::of(Operation::SecretSet).at("name", name).json(secret)).await
+    }
+
+    /// Gives a secret a new value, while the one before can still be read.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn secret_rotate(&self, name: &SecretName, secret: &SecretRotate) -> Answer<SecretInfo> {
+        self.read(Request::of(Operation::SecretRotate).at("name", name).json(secret)).await
+    }
+
+    /// Goes back to the value before the last rotation, while it overlaps.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn secret_rollback(&self, name: &SecretName) -> Answer<SecretInfo> {
+        self.read(Request::of(Operation::SecretRollback).at("name", name)).await
+    }
+
+    /// Deletes a secret; its values are gone at once.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn secret_delete(&self, name: &SecretName) -> Answer<()> {
+        self.act(Request::of(Operation::SecretDelete).at("name", name)).await
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+mod duration;
 pub(crate) mod endpoint;
 pub(crate) mod freeze;
 pub(crate) mod init;
@@ -13,6 +14,7 @@ mod listing;
 pub(crate) mod policy;
 mod role;
 pub(crate) mod run;
+pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod tenant;
 pub(crate) mod thaw;
@@ -34,6 +36,7 @@ pub(crate) fn perform(context: &mut Context, verb: Verb) -> Result<(), Failure> 
         Verb::Agent(verb) => agent::run(context, verb),
         Verb::Endpoint(verb) => endpoint::run(context, verb),
         Verb::Key(verb) => key::run(context, verb),
+        Verb::Secret(verb) => secret::run(context, verb),
         Verb::Tenant(verb) => tenant::run(context, verb),
         Verb::Policy(verb) => policy::run(context, verb),
         Verb::Audit(verb) => audit::run(context, verb),
