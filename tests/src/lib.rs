@@ -237,12 +237,17 @@ impl TestServer {
 
     /// Runs the command line against this server as the first admin.
     pub fn aegis(&self, arguments: &[&str]) -> Output {
+        self.aegis_as(&self.admin, arguments)
+    }
+
+    /// Runs the command line against this server with that credential.
+    pub fn aegis_as(&self, credential: &str, arguments: &[&str]) -> Output {
         Command::new(program())
             .args(arguments)
             .env_clear()
             .env("HOME", self.home.path())
             .env("AEGIS_URL", format!("http://{}", self.address))
-            .env("AEGIS_API_KEY", &self.admin)
+            .env("AEGIS_API_KEY", credential)
             .current_dir(self.home.path())
             .stdin(Stdio::null())
             .output()

@@ -1,5 +1,6 @@
 //! The remaining ports, one folder each. Must not know: the domain, or each other.
 
 pub mod agent_http;
+pub mod fetch;
 pub mod logs;
 pub mod objects;

@@ -1,4 +1,4 @@
-//! Who asks: by an API key that is shown, or by a signature. Exactly one credential proves it.
+//! Who asks: by an API key or a token that is shown, or by a signature. Exactly one credential proves it.
 //!
 //! Must not know: what is asked for.
 
@@ -65,7 +65,11 @@ async fn by_signature(
 
 async fn by_key(app: &App, request: Request) -> Result<Known, Fault> {
     let text = credential(request.headers())?;
-    let who = app.rooms.tenancy.authenticate(&text, app.rooms.clock.now()).await?;
+    let (tenancy, now) = (&app.rooms.tenancy, app.rooms.clock.now());
+    let who = match is_token(&text) {
+        true => tenancy.authenticate_token(&text, now).await?,
+        false => tenancy.authenticate(&text, now).await?,
+    };
     Ok(Known { who, request, owed: None })
 }
 
@@ -92,6 +96,11 @@ fn credential(headers: &HeaderMap) -> Result<String, Fault> {
     let invalid = || Fault::new(Code::CredentialInvalid, "the credential is not of a known form");
     let bytes = first.ok_or_else(missing)?.ok_or_else(invalid)?;
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| invalid())
+}
+
+/// Whether it is a token of an issuer: no API key has a point in it.
+fn is_token(text: &str) -> bool {
+    text.contains('.')
 }
 
 /// What follows `Bearer `, in any case.

@@ -94,7 +94,7 @@ pub struct App {
     limits: Limits,
     hosts: Hosts,
     metrics: Arc<Metrics>,
-    key_rates: rate::Rates<aegis_model::KeyId>,
+    key_rates: rate::Rates<aegis_model::Principal>,
     failure_rates: rate::Rates<std::net::IpAddr>,
     large_bodies: Semaphore,
     signatures: signed::Signatures,

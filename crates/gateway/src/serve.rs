@@ -8,7 +8,7 @@ use std::time::Duration;
 use aegis_dispatch::Ask;
 use aegis_model::act::DecisionMark;
 use aegis_model::operation::{Effect, ResourceKind};
-use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, Principal, Timestamp};
+use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, Timestamp};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -36,7 +36,7 @@ pub async fn serve(
         Ok(known) => known,
         Err(fault) => return Refusal(fault).into_response(),
     };
-    let taken = app.key_rates.take(&known.who.key, app.rooms.clock.elapsed_ns());
+    let taken = app.key_rates.take(&known.who.principal, app.rooms.clock.elapsed_ns());
     let allowance = match taken {
         Ok(allowance) => allowance,
         Err(allowance) => return too_fast(allowance),
@@ -77,12 +77,8 @@ async fn admitted(
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let correlation_id = parts.extensions.get::<CorrelationId>().cloned();
     let correlation_id = correlation_id.ok_or_else(|| Fault::new(Code::Internal, "an internal error occurred"))?;
-    let caller = Caller {
-        tenant: known.tenant,
-        principal: Principal::Key { id: known.key.clone() },
-        role: known.role,
-        correlation_id,
-    };
+    let caller =
+        Caller { tenant: known.tenant.clone(), principal: known.principal.clone(), role: known.role, correlation_id };
     if is_large(operation, &parts.headers) {
         // Whoever may not deploy shall not occupy a place for large bodies.
         let subject = resource_of(operation, &caller, &parameters);
@@ -94,7 +90,7 @@ async fn admitted(
     let body = take_body(app, operation, &parts.headers, body).await?;
     owed.settle(&body)?;
     if !body.is_empty() {
-        app.rooms.tenancy.still_holds(&known.key, app.rooms.clock.now()).await?;
+        app.rooms.tenancy.still_holds(&known, app.rooms.clock.now()).await?;
     }
     let request_digest = digest(operation, parts.uri.path(), parts.uri.query().unwrap_or(""), &body);
     let subject = resource_of(operation, &caller, &parameters);

@@ -14,7 +14,7 @@ use aegis_identity::sigv4::{
     verify_head,
 };
 use aegis_model::operation::Effect;
-use aegis_model::{Code, Fault, KeyId, Operation, Timestamp};
+use aegis_model::{Code, Fault, Operation, Principal, Timestamp};
 use aegis_tenancy::{Authenticated, Signer};
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request};
@@ -46,7 +46,7 @@ pub(crate) struct Signatures {
     options: VerifyOptions,
     /// What was signed before cannot be told from what a server before this one has seen.
     since: Timestamp,
-    seen: Mutex<HashMap<KeyId, ReplayCache>>,
+    seen: Mutex<HashMap<Principal, ReplayCache>>,
     of_address: Places<Option<IpAddr>>,
     of_key: Places<String>,
     in_all: Places<()>,
@@ -74,7 +74,7 @@ impl Signatures {
     }
 
     /// Admits a signature that holds, once.
-    fn admit(&self, key: &KeyId, claims: &Claims<'_>, now: Timestamp) -> Result<(), Fault> {
+    fn admit(&self, who: &Principal, claims: &Claims<'_>, now: Timestamp) -> Result<(), Fault> {
         if claims.signed_at() < self.since {
             let why = "the request was signed before this server began, which may have been done already; sign it anew";
             return Err(Fault::new(Code::CredentialInvalid, why));
@@ -84,7 +84,7 @@ impl Signatures {
         if seen.len() >= KEYS_KEPT {
             seen.retain(|_, of_key| of_key.keeps_any(now));
         }
-        let of_key = seen.entry(key.clone()).or_insert_with(|| ReplayCache::new(REMEMBERED_MAX));
+        let of_key = seen.entry(who.clone()).or_insert_with(|| ReplayCache::new(REMEMBERED_MAX));
         match of_key.admit(claims.signature(), until, now) {
             Admission::Admitted => Ok(()),
             Admission::Replayed => Err(Fault::new(
@@ -140,7 +140,7 @@ pub(crate) async fn authenticate(
     };
     let Some(Signer { known, .. }) = signer else { return Err(refused("the signature does not hold")) };
     if operation.effect() != Effect::Read {
-        rules.admit(&known.key, &claims, now)?;
+        rules.admit(&known.principal, &claims, now)?;
     }
     let plain = match claims.form() {
         Form::Header => None,

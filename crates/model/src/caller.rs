@@ -43,6 +43,13 @@ pub enum Principal {
         /// The key.
         id: KeyId,
     },
+    /// Somebody for whom another issuer vouches by a token.
+    User {
+        /// Who vouches.
+        issuer: String,
+        /// For whom, in the issuer's words.
+        subject: String,
+    },
     /// An agent, speaking through the door of its box.
     Agent {
         /// The agent.
@@ -57,6 +64,7 @@ impl Principal {
     pub fn name(&self) -> String {
         match self {
             Self::Key { id } => format!("key/{id}"),
+            Self::User { issuer, subject } => format!("user/{subject}@{issuer}"),
             Self::Agent { name } => format!("agent/{name}"),
             Self::System => "system".to_owned(),
         }

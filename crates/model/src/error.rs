@@ -294,6 +294,10 @@ codes! {
     BoxFailed = "ERR_BOX_FAILED", Transient, 503, "try again; if it stays, run `aegis doctor` and look at the server's log",
         ["the machine is short of something that boxes need: loop devices, processes, space on the disk",
          "the set-up of the machine changed while the server ran, for example its cgroups"];
+    /// The keys of an issuer of tokens cannot be read.
+    IssuerUnreachable = "ERR_ISSUER_UNREACHABLE", Transient, 503, "try again; if it stays, the operator of the server checks `auth.issuers`",
+        ["the issuer of the token does not answer, or publishes no keys that can be read",
+         "the server's network does not lead to the issuer, or it does not trust its certificate"];
     /// The agent could not be started.
     AgentStartFailed = "ERR_AGENT_START_FAILED", Agent, 424, "check `spec.runtime.command` and what the bundle holds",
         ["the program of the command is neither in the box nor beside the code, or may not be executed",

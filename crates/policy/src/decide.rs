@@ -68,7 +68,7 @@ pub(crate) fn decide_by(
             let grants = match (sets.grants, request.subject.kind) {
                 (Some(set), _) => Some(ask(PolicyLayer::Grants, set, &facts)),
                 (None, SubjectKind::Agent) => Some(not_permitted(PolicyLayer::Grants)),
-                (None, SubjectKind::Key | SubjectKind::System) => None,
+                (None, SubjectKind::Key | SubjectKind::User | SubjectKind::System) => None,
             };
             [platform, tenant].into_iter().chain(grants).collect()
         }

@@ -17,6 +17,8 @@ const ACTION: &str = "Action";
 pub(crate) const ROLE: &str = "Role";
 /// The server itself.
 pub(crate) const SYSTEM: &str = "System";
+/// The type of people for whom another issuer vouches.
+pub(crate) const USER: &str = "User";
 /// Everything below a name, for wildcards of hosts.
 pub(crate) const DOMAIN: &str = "Domain";
 /// All tools of one server, for wildcards of tools.
@@ -24,7 +26,7 @@ pub(crate) const TOOLSET: &str = "Toolset";
 
 /// The names of entities, made once.
 pub(crate) struct Names {
-    subjects: [EntityTypeName; 3],
+    subjects: [EntityTypeName; 4],
     resources: [EntityTypeName; ResourceType::ALL.len()],
     domain: EntityTypeName,
     toolset: EntityTypeName,
@@ -69,7 +71,7 @@ impl Names {
             KnownAction { entity, uid, group }
         };
         Self {
-            subjects: ["Key", "Agent", SYSTEM].map(entity_type),
+            subjects: ["Key", "Agent", USER, SYSTEM].map(entity_type),
             resources: ResourceType::ALL.map(|kind| entity_type(kind.as_str())),
             domain: entity_type(DOMAIN),
             toolset: entity_type(TOOLSET),
@@ -80,10 +82,11 @@ impl Names {
 
     /// A principal.
     pub(crate) fn subject(&self, kind: SubjectKind, id: &str) -> EntityUid {
-        let [key, agent, system] = &self.subjects;
+        let [key, agent, user, system] = &self.subjects;
         let kind = match kind {
             SubjectKind::Key => key,
             SubjectKind::Agent => agent,
+            SubjectKind::User => user,
             SubjectKind::System => system,
         };
         uid(kind, id)

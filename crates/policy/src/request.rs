@@ -18,6 +18,8 @@ pub enum SubjectKind {
     Key,
     /// An agent in its box.
     Agent,
+    /// Somebody for whom another issuer vouches.
+    User,
     /// The server itself.
     System,
 }
@@ -39,12 +41,13 @@ pub struct Subject {
 impl From<&Caller> for Subject {
     fn from(caller: &Caller) -> Self {
         let (kind, id) = match &caller.principal {
-            Principal::Key { id } => (SubjectKind::Key, id.as_str()),
-            Principal::Agent { name } => (SubjectKind::Agent, name.as_str()),
-            Principal::System => (SubjectKind::System, "system"),
+            Principal::Key { id } => (SubjectKind::Key, id.to_string()),
+            Principal::User { issuer, subject } => (SubjectKind::User, format!("{subject}@{issuer}")),
+            Principal::Agent { name } => (SubjectKind::Agent, name.to_string()),
+            Principal::System => (SubjectKind::System, "system".to_owned()),
         };
         let role = (kind != SubjectKind::Agent).then_some(caller.role);
-        Self { kind, id: id.to_owned(), tenant: caller.tenant.clone(), role }
+        Self { kind, id, tenant: caller.tenant.clone(), role }
     }
 }
 
@@ -96,10 +99,10 @@ impl From<ResourceKind> for ResourceType {
             ResourceKind::Tenant => Self::Tenant,
             ResourceKind::Agent => Self::Agent,
             ResourceKind::Key => Self::Key,
+            ResourceKind::Secret => Self::Secret,
         }
     }
 }
-            ResourceKind::Secret => Self::Secret,
 
 /// What is acted on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use aegis_model::{Operation, Role};
 use cedar_policy::{Schema, Validator};
 
 use crate::action::GrantAction;
-use crate::entity::{DOMAIN, ROLE, SYSTEM, TOOLSET};
+use crate::entity::{DOMAIN, ROLE, SYSTEM, TOOLSET, USER};
 use crate::request::ResourceType;
 
 static TEXT: LazyLock<String> = LazyLock::new(generate);
@@ -44,7 +44,8 @@ fn entity_lines() -> impl Iterator<Item = String> {
     let fixed = [format!("entity {ROLE} enum [{}];", roles.join(", ")), format!("entity {DOMAIN}, {TOOLSET};")];
     let system = entity_line(SYSTEM, &["Tenant", ROLE]);
     let resources = ResourceType::ALL.into_iter().map(|kind| entity_line(kind.as_str(), groups_of(kind)));
-    fixed.into_iter().chain([system]).chain(resources)
+    let user = entity_line(USER, &["Tenant", ROLE]);
+    fixed.into_iter().chain([system, user]).chain(resources)
 }
 
 fn entity_line(name: &str, groups: &[&str]) -> String {
@@ -76,7 +77,7 @@ fn operation_line(operation: Operation) -> String {
     let resource = operation.resource().as_str();
     let context = operation_context(operation);
     format!(
-        "action \"{name}\" in [\"{group}\"] appliesTo {{ principal: [Key, System, Agent], resource: [{resource}], \
+        "action \"{name}\" in [\"{group}\"] appliesTo {{ principal: [Key, User, System, Agent], resource: [{resource}], \
          context: {{ {context} }} }};"
     )
 }

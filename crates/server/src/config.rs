@@ -5,7 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use aegis_gateway::Limits;
+use aegis_identity::jwt::{ClaimRule, ClaimRules, ClaimTest, Expected};
 use aegis_identity::sigv4::{VerifyOptions, Window};
+use aegis_model::{Role, TenantId};
+use aegis_tenancy::Trust;
 use serde::Deserialize;
 
 /// What the command line says.
@@ -61,6 +64,14 @@ pub enum ConfigError {
     /// Nobody could sign for it.
     #[error("`auth.region` has 1 to 64 of the characters a-z, 0-9 and -, and `{0}` has not")]
     Region(String),
+    /// Its tokens could not be judged.
+    #[error("`auth.issuers`, `{issuer}`: {problem}")]
+    Issuer {
+        /// Which.
+        issuer: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A limit makes no sense.
     #[error("`{name}` must be from {min} to {max}")]
     OutOfBounds {
@@ -135,6 +146,72 @@ pub struct AuthConfig {
     pub region: String,
     /// How far the clocks of those who sign may be apart from this server's.
     pub clock_skew_max_s: u32,
+    /// Certificates (PEM) of authorities to trust, beside those of the machine, where issuers
+    /// publish their keys.
+    pub authorities: Option<PathBuf>,
+    /// Whose tokens are believed.
+    pub issuers: Vec<IssuerConfig>,
+}
+
+/// An issuer of tokens (OIDC).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerConfig {
+    /// Its name, as its tokens say it.
+    pub issuer: String,
+    /// One of these has to be in a token's `aud`.
+    pub audiences: Vec<String>,
+    /// Where its keys are; where it says itself, when absent.
+    #[serde(default)]
+    pub keys: Option<String>,
+    /// The first that fits decides; without one, nobody is let in.
+    pub rules: Vec<RuleConfig>,
+}
+
+/// As what somebody is let in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleConfig {
+    /// What his token has to say; every test has to hold.
+    #[serde(default)]
+    pub when: Vec<ClaimTest>,
+    /// Into which tenant.
+    pub tenant: TenantId,
+    /// As what.
+    pub role: Role,
+}
+
+impl IssuerConfig {
+    fn trust(&self) -> Trust {
+        let first = self.audiences.first().map(String::as_str).unwrap_or_default();
+        let rule = |rule: &RuleConfig| ClaimRule {
+            issuer: self.issuer.clone(),
+            when: rule.when.clone(),
+            tenant: rule.tenant.clone(),
+            role: rule.role,
+        };
+        Trust {
+            expected: Expected { audiences: self.audiences.clone(), ..Expected::new(&self.issuer, first) },
+            keys_at: self.keys.clone(),
+            rules: ClaimRules(self.rules.iter().map(rule).collect()),
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong =
+            |problem: &str| Err(ConfigError::Issuer { issuer: self.issuer.clone(), problem: problem.to_owned() });
+        if self.issuer.is_empty() || self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
+            return wrong("`issuer` and `audiences` must not be empty: a token for somebody else would be taken");
+        }
+        if self.rules.is_empty() {
+            return wrong("without `rules` nobody is let in");
+        }
+        let foreign = |rule: &RuleConfig| rule.role == Role::PlatformAdmin && rule.tenant != TenantId::first();
+        if self.rules.iter().any(foreign) {
+            return wrong("only the first tenant can have a platform admin");
+        }
+        Ok(())
+    }
 }
 
 /// Boxes.
@@ -255,11 +332,16 @@ impl Default for HttpConfig {
 
 impl Default for AuthConfig {
     fn default() -> Self {
-        Self { region: "us-east-1".to_owned(), clock_skew_max_s: 300 }
+        Self { region: "us-east-1".to_owned(), clock_skew_max_s: 300, authorities: None, issuers: Vec::new() }
     }
 }
 
 impl AuthConfig {
+    /// Whose tokens are believed.
+    pub fn trusts(&self) -> Vec<Trust> {
+        self.issuers.iter().map(IssuerConfig::trust).collect()
+    }
+
     /// What signed requests must be signed for.
     fn signatures(&self) -> VerifyOptions {
         let services = SERVICES.map(str::to_owned).to_vec();
@@ -378,6 +460,7 @@ impl Config {
         if !is_region(&self.auth.region) {
             return Err(ConfigError::Region(self.auth.region.clone()));
         }
+        self.auth.issuers.iter().try_for_each(IssuerConfig::check)?;
         match bounds.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
             Some((name, _, min, max)) => Err(ConfigError::OutOfBounds { name, min: *min, max: *max }),
             None => Ok(()),
@@ -441,6 +524,17 @@ mod tests {
         assert!(matches!(check("[http]\nkey_burst = 0"), Err(ConfigError::OutOfBounds { .. })));
         assert!(matches!(check("[boxes]\nalive_max = 0"), Err(ConfigError::OutOfBounds { .. })));
         assert!(matches!(check("[auth]\nclock_skew_max_s = 901"), Err(ConfigError::OutOfBounds { .. })));
+        let issuer = |rest: &str| format!("[[auth.issuers]]\nissuer = \"https://i.example\"\n{rest}");
+        let rule = "rules = [{tenant = \"acme\", role = \"viewer\"}]";
+        assert!(check(&issuer(&format!("audiences = [\"aegis\"]\n{rule}"))).is_ok());
+        let platform = rule.replace("viewer", "platform-admin");
+        for wrong in [
+            &format!("audiences = []\n{rule}"),
+            "audiences = [\"a\"]\nrules = []",
+            &format!("audiences = [\"a\"]\n{platform}"),
+        ] {
+            assert!(matches!(check(&issuer(wrong)), Err(ConfigError::Issuer { .. })), "{wrong}");
+        }
         assert!(matches!(check("[auth]\nregion = \"Here/there\""), Err(ConfigError::Region(_))));
         assert!(matches!(check("[http]\nbody_size_max_bytes = 99999999"), Err(ConfigError::OutOfBounds { .. })));
     }

@@ -1,8 +1,10 @@
 //! Which adapter stands behind which port, and which room gets which port.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use aegis_adapters::agent_http::HyperHttp;
+use aegis_adapters::fetch::HttpsFetch;
 use aegis_adapters::logs::DiskLogs;
 use aegis_adapters::objects::DiskObjects;
 use aegis_dispatch::run::Parts;
@@ -17,9 +19,9 @@ use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
 use aegis_model::boxes::BoxError;
 use aegis_model::manifest::Isolation;
-use aegis_model::port::{AgentHttp, Clock, Entropy, Integrity, Logs, Objects, Runtime, Store, TenantKeys};
+use aegis_model::port::{AgentHttp, Clock, Entropy, Fetch, Integrity, Logs, Objects, Runtime, Store, TenantKeys};
 use aegis_runtime::process::{ProcessRuntime, Settings};
-use aegis_tenancy::{Roots, Tenancy, Vault};
+use aegis_tenancy::{Issuers, Roots, Tenancy, Vault};
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -58,7 +60,7 @@ pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError>
     let ports = wire_ports(config, data)?;
     let keys: Arc<dyn TenantKeys> = Arc::clone(&ports.vault) as Arc<dyn TenantKeys>;
     let journal = Arc::new(Journal::new(Arc::clone(&ports.store), Arc::clone(&keys)));
-    let tenancy = wire_tenancy(config, &ports, &journal);
+    let tenancy = wire_tenancy(config, &ports, &journal)?;
     let first_start = first_start(&tenancy, &*ports.clock, data).await?;
     let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
@@ -184,9 +186,21 @@ async fn wire_process(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -
     Ok(Arc::new(ProcessRuntime::open(settings).await?))
 }
 
-fn wire_tenancy(config: &Config, ports: &Ports, journal: &Arc<Journal>) -> Tenancy {
-    let roots = Roots { master: &ports.master, region: &config.auth.region };
-    Tenancy::new(Arc::clone(journal), Arc::clone(&ports.vault), Arc::clone(&ports.entropy), roots)
+fn wire_tenancy(config: &Config, ports: &Ports, journal: &Arc<Journal>) -> Result<Tenancy, StartError> {
+    let issuers = Issuers::new(config.auth.trusts(), &wire_fetch(config)?, &ports.clock);
+    let roots = Roots { master: &ports.master, region: &config.auth.region, issuers };
+    Ok(Tenancy::new(Arc::clone(journal), Arc::clone(&ports.vault), Arc::clone(&ports.entropy), roots))
+}
+
+/// What reads what issuers of tokens publish.
+fn wire_fetch(config: &Config) -> Result<Arc<dyn Fetch>, StartError> {
+    let unreadable = |path: &Path, problem: String| StartError::Tls(format!("`{}`: {problem}", path.display()));
+    let authorities = match &config.auth.authorities {
+        Some(path) => Some(std::fs::read(path).map_err(|error| unreadable(path, error.to_string()))?),
+        None => None,
+    };
+    let fetch = HttpsFetch::new(authorities.as_deref()).map_err(|error| StartError::Tls(error.to_string()))?;
+    Ok(Arc::new(fetch))
 }
 
 fn wire_gate(ports: &Ports, journal: &Arc<Journal>, policies: &Arc<Policies>, freezes: &Arc<Freezes>) -> Gate {

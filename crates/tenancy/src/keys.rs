@@ -12,20 +12,22 @@ use crate::{Tenancy, read};
 /// Longest label of a key.
 const LABEL_LENGTH_MAX: usize = 200;
 
-/// Who holds a key.
+/// Who holds a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authenticated {
-    /// The key.
-    pub key: KeyId,
-    /// Its tenant.
+    /// Who.
+    pub principal: Principal,
+    /// Whose.
     pub tenant: TenantId,
     /// Its role.
     pub role: Role,
+    /// From when on the credential is worthless, if it says so itself.
+    pub until: Option<Timestamp>,
 }
 
 impl From<KeyInfo> for Authenticated {
     fn from(key: KeyInfo) -> Self {
-        Self { key: key.id, tenant: key.tenant, role: key.role }
+        Self { principal: Principal::Key { id: key.id }, tenant: key.tenant, role: key.role, until: None }
     }
 }
 
@@ -62,14 +64,20 @@ impl Tenancy {
         Ok(!over && self.tenant_is_active(&key.tenant).await?)
     }
 
-    /// Makes sure that a key still holds: a body may take its time to arrive.
+    /// Makes sure that a credential still holds: a body may take its time to arrive.
     ///
     /// # Errors
     /// `CredentialInvalid` when it was revoked or expired meanwhile, or its tenant deleted.
-    pub async fn still_holds(&self, key: &KeyId, now: Timestamp) -> Result<(), Fault> {
-        let invalid = || Fault::new(Code::CredentialInvalid, "the API key is not valid");
-        let (record, _) = self.key_find(key).await?.ok_or_else(invalid)?;
-        match self.is_in_force(&record.info, now).await? {
+    pub async fn still_holds(&self, known: &Authenticated, now: Timestamp) -> Result<(), Fault> {
+        let invalid = || Fault::new(Code::CredentialInvalid, "the credential is not valid any more");
+        let in_force = match &known.principal {
+            Principal::Key { id } => match self.key_find(id).await? {
+                Some((record, _)) => self.is_in_force(&record.info, now).await?,
+                None => false,
+            },
+            _ => self.tenant_is_active(&known.tenant).await?,
+        };
+        match in_force && known.until.is_none_or(|until| until > now) {
             true => Ok(()),
             false => Err(invalid()),
         }

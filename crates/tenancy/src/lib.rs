@@ -4,6 +4,7 @@
 
 mod access_keys;
 mod first_start;
+mod issuers;
 mod keys;
 mod secret_versions;
 mod secrets;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 
 pub use access_keys::Signer;
 pub use first_start::FirstStart;
+pub use issuers::{Issuers, Trust};
 pub use keys::Authenticated;
 pub use vault::Vault;
 
@@ -30,6 +32,8 @@ pub struct Roots<'a> {
     pub master: &'a MasterKey,
     /// The region that requests are signed for.
     pub region: &'a str,
+    /// Whose tokens are believed.
+    pub issuers: Issuers,
 }
 
 /// Tenants and keys.
@@ -40,13 +44,14 @@ pub struct Tenancy {
     pepper: Pepper,
     /// What signed requests are signed for.
     region: String,
+    issuers: Issuers,
 }
 
 impl Tenancy {
     /// Tenancy over the journal's store, under the installation's master key.
     pub fn new(journal: Arc<Journal>, vault: Arc<Vault>, entropy: Arc<dyn Entropy>, roots: Roots<'_>) -> Self {
         let pepper = Pepper::new(roots.master.derive("api-key-pepper"));
-        Self { journal, vault, entropy, pepper, region: roots.region.to_owned() }
+        Self { journal, vault, entropy, pepper, region: roots.region.to_owned(), issuers: roots.issuers }
     }
 
     fn store(&self) -> &Arc<dyn Store> {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use aegis_model::error::ErrorEnvelope;
 use aegis_model::operation::Method;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, UPGRADE};
+use reqwest::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, UPGRADE,
+};
 use reqwest::{Response, StatusCode, Url};
 
 use crate::address;
@@ -92,8 +94,15 @@ impl Transport {
         if request.takes_idempotency_key() {
             headers.insert(IDEMPOTENCY_KEY, idempotency_key.clone());
         }
-        if let Some(key) = &self.api_key {
-            headers.insert(API_KEY, key.clone());
+        match &self.api_key {
+            // A token of an issuer; no API key has a point in it.
+            Some(token) if token.as_bytes().contains(&b'.') => {
+                let mut value = HeaderValue::from_bytes(&[b"Bearer ", token.as_bytes()].concat()).ok();
+                value.iter_mut().for_each(|value| value.set_sensitive(true));
+                headers.extend(value.map(|value| (AUTHORIZATION, value)));
+            }
+            Some(key) => drop(headers.insert(API_KEY, key.clone())),
+            None => {}
         }
         headers
     }

@@ -159,7 +159,9 @@ async fn call_all(client: &Client) {
     let _ = client.session_file_put(&session, "a b/c", Default::default(), true).await;
     let _ = client.session_end(&session).await;
     let _ = client.key_list(&page).await;
-    let _ = client.key_create(&KeyCreate { role: None, tenant: None, label: String::new(), expires_in_ms: None }).await;
+    let _ = client
+        .key_create(&KeyCreate { role: None, tenant: None, kind: None, label: String::new(), expires_in_ms: None })
+        .await;
     let _ = client.key_revoke(&key_id()).await;
     let _ = client.tenant_list(&page).await;
     let _ = client.tenant_create(&TenantCreate { id: "acme".parse().expect("name") }).await;

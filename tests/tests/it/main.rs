@@ -22,3 +22,4 @@ mod run_faults;
 mod runs;
 mod signatures;
 mod tamper;
+mod tokens;

@@ -4,6 +4,7 @@
 mod agent_http;
 mod clock;
 mod entropy;
+mod fetch;
 mod integrity;
 mod logs;
 mod objects;
@@ -14,6 +15,7 @@ mod tenant_keys;
 pub use agent_http::{AgentHttp, HttpConversation, HttpError, HttpHead, HttpMethod, HttpRequest};
 pub use clock::Clock;
 pub use entropy::{Entropy, EntropyError};
+pub use fetch::{Fetch, FetchError};
 pub use integrity::Integrity;
 pub use logs::{LogError, Logs};
 pub use objects::{ObjectError, Objects};
