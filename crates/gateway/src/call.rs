@@ -107,8 +107,11 @@ fn body_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
 /// the place, could repeat the secret.
 fn quiet_fault(error: &serde_json::Error) -> Fault {
     let (code, message) = match error.is_data() {
-        true => (Code::Validation, "the body is not valid; what it says is not repeated, because it holds a secret"),
-        false => (Code::Malformed, "the body is not JSON; what it says is not repeated, because it holds a secret"),
+        true => (
+            Code::Validation,
+            "the body is not as `/openapi.json` says; what is wrong is not repeated, because it holds a secret",
+        ),
+        false => (Code::Malformed, "the body is not JSON; what is wrong is not repeated, because it holds a secret"),
     };
     Fault::new(code, message).with("line", error.line()).with("column", error.column())
 }

@@ -255,3 +255,7 @@ fn put_secret(tenant: &TenantId, record: &SecretRecord, expect: Expect) -> Resul
         terminal: false,
     }))
 }
+
+#[cfg(test)]
+#[path = "secrets_tests.rs"]
+mod tests;

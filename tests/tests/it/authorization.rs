@@ -30,6 +30,7 @@ fn body(operation: Operation) -> &'static str {
         }
         Operation::EndpointSet => r#"{"version":1}"#,
         Operation::KeyCreate => "{}",
+        Operation::SecretSet | Operation::SecretRotate => r#"{"value":"another"}"#,
         Operation::TenantCreate => r#"{"id":"newcomer"}"#,
         Operation::PolicyTest => r#"{"cases":[{"name":"n","ask":{"action":"agent_list"},"expect":"allow"}]}"#,
         Operation::PolicyExplain => r#"{"action":"agent_list"}"#,
@@ -59,6 +60,7 @@ fn world() -> (TestServer, Ids) {
     // Every row below fails on purpose: the address must not be shut out for it.
     let server = TestServer::start_with("[http]\nfailure_rate_per_second = 100000\n");
     assert_eq!(server.deploy(&server.admin, "victim").status, 201);
+    assert_eq!(server.admin("PUT", "/api/v1/secrets/victim", r#"{"value":"kept"}"#).status, 200);
     let made = server.admin("POST", "/api/v1/keys", r#"{"label":"victim"}"#);
     let key = made.json()["key_id"].as_str().unwrap().to_owned();
     let late = r#"{"session_id":"victim","timeout_ms":1}"#;
@@ -141,11 +143,13 @@ fn a_role_that_is_strong_enough_passes() {
 fn another_tenants_things_do_not_exist() {
     let (server, ids) = world();
     let stranger = server.tenant("acme");
-    for operation in Operation::ALL.iter().filter(|operation| operation.resource() != ResourceKind::Tenant) {
+    // Setting a secret makes one of the stranger's own, of the same name.
+    let named = |operation: &&Operation| operation.resource() != ResourceKind::Tenant;
+    for operation in Operation::ALL.iter().filter(named).filter(|operation| **operation != Operation::SecretSet) {
         let answer = ask(&server, *operation, Some(&stranger), &ids);
         assert_eq!((answer.status, answer.code().as_str()), (404, "ERR_NOT_FOUND"), "{operation:?}");
     }
-    for list in ["/agents", "/freeze"] {
+    for list in ["/agents", "/freeze", "/secrets"] {
         let answer = server.with_key(&stranger, "GET", &format!("/api/v1{list}"), "");
         assert_eq!(answer.json()["items"].as_array().map(Vec::len), Some(0), "{list}");
     }

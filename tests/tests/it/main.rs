@@ -20,6 +20,7 @@ mod operations;
 mod policies;
 mod run_faults;
 mod runs;
+mod secrets;
 mod signatures;
 mod tamper;
 mod tokens;
