@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::clients::Clients;
 use crate::failure::Failure;
 use crate::house::House;
 use crate::process::{Call, say};
@@ -71,7 +72,9 @@ const FRAMEWORKS: &[Framework] = &[
 /// Tries every framework, and fails with the first that does not work.
 pub fn run(house: &House) -> Result<(), Failure> {
     let folders = FRAMEWORKS.iter().map(|framework| framework.install(house)).collect::<Result<Vec<_>, _>>()?;
-    let server = Server::start(house, "frameworks", "")?;
+    let clients = Clients::install(house)?;
+    let server = Server::start(house, "frameworks", &clients.config())?;
+    clients.ask(house, &server)?;
     for (framework, folder) in FRAMEWORKS.iter().zip(&folders) {
         server.aegis(house).with(["agent", "deploy"]).with([folder]).run()?;
         for asked in framework.answers {

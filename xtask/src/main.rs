@@ -4,6 +4,7 @@
 //! Owns how the repository is checked, tested and built. Must not know the rooms' code: it
 //! depends on none of them, so that it builds in seconds on a cold machine.
 
+mod clients;
 mod demo;
 mod failure;
 mod frameworks;

@@ -221,9 +221,11 @@ codes! {
         ["the command line found no key: `AEGIS_API_KEY` is not set and there is no profile, or the profile is for another server",
          "a proxy removed the header"];
     /// The credential is unknown, damaged, revoked or expired.
-    CredentialInvalid = "ERR_CREDENTIAL_INVALID", Auth, 401, "create a new key with `aegis key create`",
+    CredentialInvalid = "ERR_CREDENTIAL_INVALID", Auth, 401, "check the credential, and the clock if it is a signature or a token; `aegis key create` makes a new key",
         ["the key is mistyped, revoked or expired, or its tenant is deleted; which one is not told",
          "two credentials came with one request; send one",
+         "a signature is for another region or service, out of its time, of a request that was changed on its way, or was used already",
+         "a token is of an issuer that the server does not believe, for another audience, or out of its time",
          "the data directory is a new one, and the key belongs to another"];
     /// The policy says no.
     Denied = "ERR_DENIED", Permission, 403, "ask an admin of your tenant; operators see why with `aegis policy explain`",
