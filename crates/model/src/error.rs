@@ -259,6 +259,7 @@ codes! {
          "the session belongs to another agent",
          "the grants of the version are not approved; `aegis agent approve AGENT VERSION`",
          "the run did not end yet, or succeeded, and cannot be retried",
+         "a secret has no version that overlaps, so there is nothing to go back to",
          "a key would freeze or revoke itself; use another one"];
     /// The idempotency key was used with another request.
     IdempotencyMismatch = "ERR_IDEMPOTENCY_MISMATCH", Conflict, 409, "use a new Idempotency-Key for a new request",
