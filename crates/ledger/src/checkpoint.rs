@@ -75,6 +75,17 @@ impl Checkpoint {
         Ok(signer.sign(&self.text())?)
     }
 
+    /// The whole note, signed by a key and by the one that it took the place of: whoever knows
+    /// either of them can verify it.
+    ///
+    /// # Errors
+    /// When a signer signs for another ledger.
+    pub fn sign_with(&self, signer: &Signer, before: &Signer) -> Result<String, CheckpointError> {
+        self.require_origin(signer.verifier())?;
+        self.require_origin(before.verifier())?;
+        Ok(signer.sign_with(&self.text(), before)?)
+    }
+
     /// Reads a checkpoint that `key` signed as the head of its own ledger.
     ///
     /// # Errors
@@ -146,6 +157,17 @@ mod tests {
         assert_eq!(Checkpoint::open(note.as_bytes(), signer().verifier()), Ok(sample()));
         let empty = Checkpoint::of_head("aegis/acme", &TreeHead::default()).unwrap();
         assert_eq!(signed(&empty.text()), Ok(empty));
+    }
+
+    #[test]
+    fn a_checkpoint_of_two_keys_reads_with_either_and_with_no_third() {
+        let (old, new) = (signer(), Signer::from_seed("aegis/acme", &[77; 32]).unwrap());
+        let note = sample().sign_with(&new, &old).unwrap();
+        for known in [&old, &new] {
+            assert_eq!(Checkpoint::open(note.as_bytes(), known.verifier()), Ok(sample()));
+        }
+        let third = Signer::from_seed("aegis/acme", &[78; 32]).unwrap();
+        assert!(Checkpoint::open(note.as_bytes(), third.verifier()).is_err());
     }
 
     #[test]

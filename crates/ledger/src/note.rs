@@ -154,9 +154,21 @@ impl Signer {
         if has_control(text) {
             return Err(NoteError::Unsignable("it has control characters"));
         }
+        Ok(format!("{text}\n{}", self.signature_line(text)))
+    }
+
+    /// Signs as [`Signer::sign`] does, with the signature of another key below.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    pub fn sign_with(&self, text: &str, other: &Self) -> Result<String, NoteError> {
+        Ok(self.sign(text)? + &other.signature_line(text))
+    }
+
+    fn signature_line(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes());
         let bytes = [&self.verifier.id[..], &signature.to_bytes()].concat();
-        Ok(format!("{text}\n{SIGNATURE_MARK}{} {}\n", self.verifier.name, STANDARD.encode(bytes)))
+        format!("{SIGNATURE_MARK}{} {}\n", self.verifier.name, STANDARD.encode(bytes))
     }
 }
 

@@ -44,11 +44,18 @@ impl LedgerReader {
     async fn signed(&self, tenant: &TenantId, head: &TreeHead) -> Result<CheckpointView, Fault> {
         let keys = self.keys.of(tenant).await?;
         let origin = origin(tenant);
-        let signer = Signer::from_seed(&origin, &keys.signing_seed).map_err(Fault::internal)?;
+        let signer = |seed: &[u8; 32]| Signer::from_seed(&origin, seed).map_err(Fault::internal);
+        let (current, previous) =
+            (signer(&keys.signing_seed)?, keys.previous_signing_seed.as_ref().map(signer).transpose()?);
         let checkpoint = Checkpoint::of_head(&origin, head).map_err(altered)?;
+        let signed = match &previous {
+            Some(previous) => checkpoint.sign_with(&current, previous),
+            None => checkpoint.sign(&current),
+        };
         Ok(CheckpointView {
-            checkpoint: checkpoint.sign(&signer).map_err(Fault::internal)?,
-            verifier_key: signer.verifier().to_string(),
+            checkpoint: signed.map_err(Fault::internal)?,
+            verifier_key: current.verifier().to_string(),
+            previous_verifier_key: previous.map(|previous| previous.verifier().to_string()),
             size: head.size,
             root: STANDARD.encode(checkpoint.root),
         })

@@ -267,6 +267,9 @@ pub struct CheckpointView {
     pub checkpoint: String,
     /// The key to pin: what signs this tenant's checkpoints.
     pub verifier_key: String,
+    /// The key that it took the place of, which signs along until the next change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_verifier_key: Option<String>,
     /// Number of entries.
     pub size: u64,
     /// The root, in base64.

@@ -198,6 +198,7 @@ operations! {
     LedgerCheckpoint "ledger_checkpoint" Get "/ledger/checkpoint" Read Read Tenant "Sign and show the head of the tenant's ledger.";
     LedgerEntries "ledger_entries" Get "/ledger/entries" Read Read Tenant "Read ledger entries by position.";
     LedgerProof "ledger_proof" Get "/ledger/proof" Read Read Tenant "Prove that an entry is in the ledger.";
+    LedgerKeyRotate "ledger_key_rotate" Post "/ledger/keys" Administer Change Tenant "Sign checkpoints with a new key; the one before signs along until the next change.";
     LedgerConsistency "ledger_consistency" Get "/ledger/consistency" Read Read Tenant "Prove that a later ledger extends an earlier one.";
     FreezeList "freeze_list" Get "/freeze" Read Read Tenant "List what is frozen.";
     FreezeSet "freeze_set" Post "/freeze" Administer Control Tenant "Freeze everything, a tenant, an agent or a key.";

@@ -1,6 +1,7 @@
 //! Tenants: create, list, delete. A deleted tenant's keys stop working, its ledger stays.
 
 use aegis_ledger::journal::{Answer, Deed};
+use aegis_model::port::TenantKeys;
 use aegis_model::record::{Change, Expect, Kind, ListQuery, Put, RecordKey};
 use aegis_model::tenant::{TenantInfo, TenantRecord, TenantState};
 use aegis_model::{Act, Code, Fault, TenantId, Timestamp};
@@ -69,6 +70,29 @@ impl Tenancy {
         self.journal.commit(act, deed).await?;
         self.vault.forget(id);
         Ok(())
+    }
+
+    /// Gives the caller's tenant a new key that signs its checkpoints. The one before signs
+    /// along until the next change, so that whoever pinned it is not locked out.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody else changes it just now.
+    pub async fn ledger_key_rotate(&self, act: &Act) -> Result<(), Fault> {
+        let id = &act.caller.tenant;
+        let found = self.tenant_find(id).await?;
+        let (mut tenant, version) = found.ok_or_else(|| Fault::not_found("tenant", id.as_str()))?;
+        tenant.sealed_keys = self.vault.with_new_signing_key(id, &*self.vault.of(id).await?)?;
+        let deed = Deed {
+            subject: format!("ledger-key/{id}"),
+            stream: "tenants",
+            changes: vec![put_tenant(&tenant, Expect::Version(version))?],
+            answer: Answer::empty(),
+            also: None,
+        };
+        let committed = self.journal.commit(act, deed).await;
+        // Whoever signed meanwhile did so with a key that still counts.
+        self.vault.forget_signing(id);
+        committed.map(drop)
     }
 
     /// Whether there is a tenant of that name that can be used.

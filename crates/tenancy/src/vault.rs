@@ -34,10 +34,20 @@ impl Vault {
 
     /// Makes new keys for `tenant`, sealed, in base64.
     pub(crate) fn make(&self, tenant: &TenantId) -> Result<String, Fault> {
-        let keys: [u8; 64] = random(&*self.entropy)?;
+        let keys: Zeroizing<[u8; 64]> = Zeroizing::new(random(&*self.entropy)?);
+        self.seal_keys(tenant, &*keys)
+    }
+
+    /// The tenant's keys, sealed, with a new one for signing and the present one behind it.
+    pub(crate) fn with_new_signing_key(&self, tenant: &TenantId, now: &TenantSecrets) -> Result<String, Fault> {
+        let new: Zeroizing<[u8; 32]> = Zeroizing::new(random(&*self.entropy)?);
+        let keys = Zeroizing::new([now.mac_key, *new, now.signing_seed].concat());
+        self.seal_keys(tenant, &keys)
+    }
+
+    fn seal_keys(&self, tenant: &TenantId, keys: &[u8]) -> Result<String, Fault> {
         let nonce: [u8; 24] = random(&*self.entropy)?;
-        let sealed = self.master.seal(nonce, tenant.as_str().as_bytes(), &keys);
-        Ok(STANDARD.encode(sealed))
+        Ok(STANDARD.encode(self.master.seal(nonce, tenant.as_str().as_bytes(), keys)))
     }
 
     /// Makes a new data key for `tenant`, sealed, in base64.
@@ -68,7 +78,13 @@ impl Vault {
 
     /// Forgets the keys of a tenant that was deleted.
     pub(crate) fn forget(&self, tenant: &TenantId) {
+        self.forget_signing(tenant);
         self.data_keys.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+    }
+
+    /// Forgets what signs for a tenant, because something else does now.
+    pub(crate) fn forget_signing(&self, tenant: &TenantId) {
+        self.opened.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 
     async fn data_key(&self, tenant: &TenantId) -> Result<Arc<MasterKey>, Fault> {
@@ -111,11 +127,13 @@ impl Vault {
         let altered = || Fault::new(Code::Tampered, "the tenant's keys cannot be opened with this master key");
         let sealed = STANDARD.decode(sealed).map_err(|error| altered().caused_by(error))?;
         let keys = self.master.open(tenant.as_str().as_bytes(), &sealed).map_err(|error| altered().caused_by(error))?;
-        let (mac_key, signing_seed) = keys.split_at_checked(32).ok_or_else(altered)?;
-        Ok(TenantSecrets {
-            mac_key: mac_key.try_into().map_err(|_| altered())?,
-            signing_seed: signing_seed.try_into().map_err(|_| altered())?,
-        })
+        let (mac_key, rest) = keys.split_first_chunk().ok_or_else(altered)?;
+        let (signing_seed, rest) = rest.split_first_chunk().ok_or_else(altered)?;
+        let previous_signing_seed = match rest {
+            [] => None,
+            rest => Some(rest.try_into().map_err(|_| altered())?),
+        };
+        Ok(TenantSecrets { mac_key: *mac_key, signing_seed: *signing_seed, previous_signing_seed })
     }
 }
 

@@ -262,6 +262,14 @@ impl Client {
         self.read(Request::of(Operation::LedgerCheckpoint)).await
     }
 
+    /// Signs checkpoints with a new key; the one before signs along until the next change.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn ledger_key_rotate(&self) -> Answer<()> {
+        self.act(Request::of(Operation::LedgerKeyRotate)).await
+    }
+
     /// Reads ledger entries by position.
     ///
     /// # Errors

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
     ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, InvokeRequest, KeyCreate, LogQuery, PageQuery,
-    PolicyAsk, PolicyTest, ProofQuery, RunListQuery, SessionListQuery, TenantCreate, ThawRequest,
+    PolicyAsk, PolicyTest, ProofQuery, RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate,
+    ThawRequest,
 };
 use aegis_model::exec::ExecRequest;
 use aegis_model::freeze::FreezeTarget;
+use aegis_model::secret::SecretValue;
 use aegis_model::{Code, Fault, KeyId, Operation, RunId, Timestamp};
 use aegis_sdk::{Client, ClientError, ClientOptions, Deployment};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -163,6 +165,7 @@ async fn call_all(client: &Client) {
         .key_create(&KeyCreate { role: None, tenant: None, kind: None, label: String::new(), expires_in_ms: None })
         .await;
     let _ = client.key_revoke(&key_id()).await;
+    secrets(client, &page).await;
     let _ = client.tenant_list(&page).await;
     let _ = client.tenant_create(&TenantCreate { id: "acme".parse().expect("name") }).await;
     let _ = client.tenant_delete(&tenant).await;
@@ -170,12 +173,24 @@ async fn call_all(client: &Client) {
     let _ = client.policy_test(&PolicyTest { draft: None, cases: Vec::new() }).await;
     let _ = client.policy_explain(&ask).await;
     let _ = client.ledger_checkpoint().await;
+    let _ = client.ledger_key_rotate().await;
     let _ = client.ledger_entries(&EntriesQuery { from: Some(5), limit: None }).await;
     let _ = client.ledger_proof(&ProofQuery { position: 5, size: Some(9) }).await;
     let _ = client.ledger_consistency(&ConsistencyQuery { from: 5, to: None }).await;
     let _ = client.freeze_list(&page).await;
     let _ = client.freeze_set(&FreezeRequest { target: FreezeTarget::All, reason: String::new() }).await;
     let _ = client.freeze_lift(&ThawRequest { target: FreezeTarget::All }).await;
+}
+
+async fn secrets(client: &Client, page: &PageQuery) {
+    let (name, value) = ("triage".parse().expect("name"), || SecretValue::new("x".to_owned()));
+    let _ = client.secret_list(page).await;
+    let _ = client.secret_view(&name).await;
+    let set = SecretSet { value: value(), description: None, rotate_every_ms: None };
+    let _ = client.secret_set(&name, &set).await;
+    let _ = client.secret_rotate(&name, &SecretRotate { value: value(), overlap_ms: None }).await;
+    let _ = client.secret_rollback(&name).await;
+    let _ = client.secret_delete(&name).await;
 }
 
 #[tokio::test]

@@ -16,6 +16,35 @@ fn hashes(value: &Value) -> Vec<[u8; 32]> {
 }
 
 #[test]
+fn a_new_key_signs_checkpoints_and_the_one_before_signs_along() {
+    let server = TestServer::start();
+    let (exported, key) = (server.home().join("before"), |text: &str| text.trim().to_owned());
+    let export = |to: &std::path::Path| server.aegis(&["audit", "export", "--out", to.to_str().unwrap()]);
+    let verify = |from: &std::path::Path, key: &str| {
+        server.aegis(&["audit", "verify", from.to_str().unwrap(), "--key", key]).status.success()
+    };
+    let first = key(server.admin("GET", "/api/v1/ledger/checkpoint", "").json()["verifier_key"].as_str().unwrap());
+    assert!(export(&exported).status.success());
+    let rotate = || {
+        let rotated = server.aegis(&["audit", "rotate-key"]);
+        assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+        key(&String::from_utf8(rotated.stdout).unwrap())
+    };
+    let second = rotate();
+    assert_ne!(first, second);
+    let after = server.home().join("after");
+    assert!(export(&after).status.success());
+    assert!(verify(&exported, &first), "what was signed before stays signed");
+    assert!(verify(&after, &first) && verify(&after, &second), "either key is enough");
+    assert!(!verify(&exported, &second), "the new key signed nothing before it was there");
+    let third = rotate();
+    let last = server.home().join("last");
+    assert!(export(&last).status.success());
+    assert!(verify(&last, &second) && verify(&last, &third) && !verify(&last, &first));
+    assert!(server.admin("GET", "/api/v1/ledger/entries?limit=100", "").text.contains("ledger_key_rotate"));
+}
+
+#[test]
 fn every_entry_is_proved_against_the_signed_head() {
     let server = TestServer::start();
     for number in 0..9 {

@@ -20,6 +20,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(Operation::LedgerProof, |call| Box::pin(proof(call)))
             .queried_by::<ProofQuery>()
             .answers::<ProofView>(200),
+        Route::new(Operation::LedgerKeyRotate, |call| Box::pin(rotate(call))),
         Route::new(Operation::LedgerConsistency, |call| Box::pin(consistency(call)))
             .queried_by::<ConsistencyQuery>()
             .answers::<ConsistencyView>(200),
@@ -28,6 +29,11 @@ pub fn routes() -> Vec<Route> {
 
 async fn checkpoint(call: Call) -> Result<Reply, Fault> {
     Reply::ok(&call.rooms().ledger.checkpoint(call.tenant()).await?)
+}
+
+async fn rotate(call: Call) -> Result<Reply, Fault> {
+    call.rooms().tenancy.ledger_key_rotate(&call.act).await?;
+    Ok(Reply::empty())
 }
 
 async fn entries(call: Call) -> Result<Reply, Fault> {

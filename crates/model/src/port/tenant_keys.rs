@@ -13,6 +13,8 @@ pub struct TenantSecrets {
     pub mac_key: [u8; 32],
     /// The Ed25519 seed that signs the tenant's checkpoints.
     pub signing_seed: [u8; 32],
+    /// The seed that it took the place of, which signs along.
+    pub previous_signing_seed: Option<[u8; 32]>,
 }
 
 impl std::fmt::Debug for TenantSecrets {

@@ -110,7 +110,10 @@ fn rules() -> impl Strategy<Value = Vec<String>> {
 }
 
 fn asked() -> impl Strategy<Value = Request> {
-    let subject = (select(vec![SubjectKind::Key, SubjectKind::User, SubjectKind::Agent, SubjectKind::System]), select(vec!["one", "two"]));
+    let subject = (
+        select(vec![SubjectKind::Key, SubjectKind::User, SubjectKind::Agent, SubjectKind::System]),
+        select(vec!["one", "two"]),
+    );
     let role = select(vec![None, Some(Role::Viewer), Some(Role::Admin)]);
     let actions = ["agent_view", "agent_deploy", "connect", "call_tool", "key_revoke", "use_model"];
     let action = select(actions.map(|name| ActionName::by_name(name).unwrap()).to_vec());

@@ -5,6 +5,7 @@ mod data_dir;
 mod export;
 mod list;
 mod proof;
+mod rotate_key;
 mod show;
 mod verify;
 
@@ -21,6 +22,7 @@ pub(crate) enum Verb {
     Proof(proof::Arguments),
     Export(export::Arguments),
     Checkpoint(checkpoint::Arguments),
+    RotateKey(rotate_key::Arguments),
 }
 
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
@@ -31,5 +33,6 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Proof(arguments) => proof::run(context, &arguments),
         Verb::Export(arguments) => export::run(context, &arguments),
         Verb::Checkpoint(arguments) => checkpoint::run(context, &arguments),
+        Verb::RotateKey(arguments) => rotate_key::run(context, &arguments),
     }
 }
