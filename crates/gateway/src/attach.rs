@@ -10,12 +10,14 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+use crate::auth::Holder;
+
 /// Frames that are on their way at most.
 const FRAMES: usize = 8;
 
 /// Carries frames until the program has ended, and tells how. A program whose connection
-/// breaks is killed.
-pub async fn attach(upgrade: OnUpgrade, running: Running) -> ExecEnding {
+/// breaks, or whose caller may not go on, is killed.
+pub(crate) async fn attach(upgrade: OnUpgrade, running: Running, holder: Holder) -> ExecEnding {
     let Running { mut input, mut output, mut errors, steering } = running;
     let Ok(connection) = upgrade.await else {
         let _gone = steering.signal(BoxSignal::Kill).await;
@@ -42,8 +44,11 @@ pub async fn attach(upgrade: OnUpgrade, running: Running) -> ExecEnding {
         ending
     };
     let hearing = async {
-        hear(&mut from, &mut input, steering.as_ref()).await;
-        // Nobody is there any more.
+        tokio::select! {
+            () = hear(&mut from, &mut input, steering.as_ref()) => {}
+            () = holder.lost() => {}
+        }
+        // Nobody is there any more, or nobody who may be.
         let _gone = steering.signal(BoxSignal::HangUp).await;
         let _gone = steering.signal(BoxSignal::Kill).await;
         std::future::pending::<()>().await;

@@ -3,6 +3,8 @@
 //! Must not know: what is asked for.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use aegis_identity::sigv4::OwedBody;
 use aegis_model::{Code, Fault, Operation};
@@ -36,6 +38,36 @@ impl Owed {
         let Some(owed) = self.0 else { return Ok(()) };
         let settled = owed.settle(&Sha256::digest(body).into());
         settled.map_err(|error| Fault::new(Code::CredentialInvalid, error.to_string()))
+    }
+}
+
+/// How often is looked whether a credential still holds while its holder listens.
+const LOOK_AGAIN: Duration = Duration::from_millis(400);
+
+/// Whoever holds the credential of a request that goes on for a while.
+#[derive(Clone)]
+pub(crate) struct Holder {
+    app: Arc<App>,
+    who: Authenticated,
+}
+
+impl Holder {
+    /// That caller.
+    pub(crate) fn new(app: &Arc<App>, who: Authenticated) -> Self {
+        Self { app: Arc::clone(app), who }
+    }
+
+    /// Waits until the credential does not hold any more: revoked, expired, its tenant deleted.
+    #[expect(clippy::disallowed_methods, reason = "nobody tells when a credential ends")]
+    pub(crate) async fn lost(&self) {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let rooms = &self.app.rooms;
+            let held = rooms.tenancy.still_holds(&self.who, rooms.clock.now()).await;
+            if held.is_err_and(|fault| fault.code() == Code::CredentialInvalid) {
+                return;
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
 
+use crate::auth::Holder;
 use crate::{App, Rooms};
 
 /// Path parameters, decoded.
@@ -28,6 +29,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
+    /// Whoever holds the credential.
+    pub holder: Holder,
     /// Gives the connection away, if it is to become something else's.
     pub upgrade: Option<OnUpgrade>,
 }

@@ -16,7 +16,7 @@ use hyper::upgrade::OnUpgrade;
 use sha2::{Digest, Sha256};
 
 use crate::App;
-use crate::auth::{Known, authenticate};
+use crate::auth::{Holder, Known, authenticate};
 use crate::body::{is_large, take_body};
 use crate::call::{Call, Parameters, parameter};
 use crate::idempotency::{self, Wish};
@@ -104,7 +104,8 @@ async fn admitted(
     let act = act(&caller, operation, at, &decision, (request_digest, wish.clone()));
     let query = parts.uri.query().unwrap_or("").to_owned();
     let asked = parameters.clone();
-    let call = Call { app: Arc::clone(app), act, parameters, query, headers: parts.headers, body, upgrade };
+    let holder = Holder::new(app, known);
+    let call = Call { app: Arc::clone(app), act, parameters, query, headers: parts.headers, body, holder, upgrade };
     let done = carried_out(operation, handler(call)).await;
     let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &asked, at, request_digest };
     settled(app, &ask, wish, done).await

@@ -180,3 +180,31 @@ fn fill_during_a_run(disk: &Path) {
     becomes(&server, late["id"].as_str().unwrap(), "timed_out");
     verifies(&server);
 }
+
+#[test]
+fn a_stream_ends_when_its_listener_s_key_is_revoked() {
+    let server = TestServer::start();
+    shell(&server, "steps", "echo '{\"event\":1}'; until [ -e go ]; do sleep 0.05; done; echo 7");
+    let made = server.admin("POST", "/api/v1/keys", r#"{"role":"operator"}"#).json();
+    let (id, key) = (made["key_id"].as_str().unwrap(), made["api_key"].as_str().unwrap());
+    let begun = begin(&server, "steps", json!({"session_id": "ada"}));
+    becomes(&server, &begun, "running");
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let head = format!("host: {}\r\nx-api-key: {key}\r\nconnection: close\r\n", server.address);
+    write!(stream, "GET /api/v1/runs/{begun}/events HTTP/1.1\r\n{head}\r\n").unwrap();
+    let (mut heard, mut piece) = (String::new(), [0; 4096]);
+    while !heard.contains("event: event\n") {
+        let length = stream.read(&mut piece).unwrap();
+        assert!(length > 0, "{heard}");
+        heard.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+    let revoked = Instant::now();
+    assert_eq!(server.admin("DELETE", &format!("/api/v1/keys/{id}"), "").status, 204);
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(revoked.elapsed() < Duration::from_secs(1), "{:?}", revoked.elapsed());
+    assert!(!rest.contains("outcome"), "{rest}");
+    assert_eq!(view(&server, &begun)["state"], "running", "the run is not its listener's");
+    server.admin("DELETE", "/api/v1/sessions/ada", "");
+}

@@ -36,7 +36,7 @@ async fn exec(mut call: Call) -> Result<Reply, Fault> {
     let Executing { mut running, seat } = runs.session_exec(&call.act, &id, (&request, upgrade.is_some())).await?;
     if let Some(upgrade) = upgrade {
         tokio::spawn(async move {
-            let ending = attach(upgrade, running).await;
+            let ending = attach(upgrade, running, call.holder.clone()).await;
             let _unrecorded = runs.exec_ended(&call.act, &id, (&ending, None)).await;
             drop(seat);
         });

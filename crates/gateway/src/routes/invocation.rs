@@ -28,7 +28,7 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
     let live = call.rooms().runs.invoke(&call.act, &name, request).await?;
     match mode {
         Mode::Sync => outcome(&*live.ended().await?),
-        Mode::Stream => Ok(Reply::events(events::follow(live, 0))),
+        Mode::Stream => Ok(Reply::events(events::follow(live, 0, call.holder.clone()))),
         Mode::Async => begun(&live.run()),
     }
 }

@@ -40,7 +40,7 @@ async fn follow(call: Call) -> Result<Reply, Fault> {
     let id: RunId = call.parameter("run_id")?;
     let after = last_event_id(&call)?;
     if let Some(live) = call.rooms().runs.live(call.tenant(), &id) {
-        return Ok(Reply::events(events::follow(live, after)));
+        return Ok(Reply::events(events::follow(live, after, call.holder.clone())));
     }
     let run = call.rooms().runs.run_view(call.tenant(), &id).await?;
     Ok(Reply::events(events::ended(&run.outcome, after.saturating_add(1))))
