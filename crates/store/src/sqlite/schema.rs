@@ -21,10 +21,11 @@ pub(super) const MIGRATIONS: &[&str] = &[
 pub(super) const NEWEST: u32 = MIGRATIONS.len() as u32;
 
 /// `synchronous` FULL in WAL mode is one fsync per commit: acknowledged is durable. The
-/// larger checkpoint distance keeps the second and third fsync of a checkpoint rare.
+/// larger checkpoint distance keeps the second and third fsync of a checkpoint rare. What is
+/// replaced or deleted is overwritten, so that a key that was destroyed is not found in a page.
 const WRITER_SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; \
                                PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; \
-                               PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON";
+                               PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON";
 const READER_SETTINGS: &str = "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384; \
                                PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON";
 /// Statements that stay prepared on a connection: more than there are.

@@ -64,6 +64,31 @@ async fn a_commit_waits_for_the_disk() {
     assert_eq!(pragma(&store, "PRAGMA synchronous").await, 2, "FULL");
 }
 
+/// What is to be gone, a key that somebody destroyed for example, stands in no corner of a page.
+#[tokio::test]
+async fn of_what_was_replaced_or_deleted_no_part_is_left_in_the_file() {
+    let dir = TempDir::new().expect("a directory");
+    filled(dir.path()).await;
+    let store = open(dir.path()).expect("it opens");
+    for (id, length) in [("small", 200), ("page", 3_000), ("pages", 40_000)] {
+        for fate in ["replaced", "deleted"] {
+            let key = agent(&format!("{id}-{fate}"));
+            let body = format!("\"{}\"", "kept-nowhere-".repeat(length / 13));
+            ok(commit(&store, [Change::Put(put(key.clone(), Expect::Absent, &body, "active"))]).await);
+            let change = match fate {
+                "replaced" => Change::Put(put(key, Expect::Version(1), "{}", "active")),
+                _ => Change::Delete { key, expect: Expect::Version(1) },
+            };
+            ok(commit(&store, [change]).await);
+        }
+    }
+    drop(store);
+    for entry in fs::read_dir(dir.path()).expect("it can be listed").flatten() {
+        let bytes = fs::read(entry.path()).expect("it can be read");
+        assert!(!bytes.windows(13).any(|window| window == b"kept-nowhere-"), "{}", entry.path().display());
+    }
+}
+
 #[test]
 fn a_sound_store_has_no_problems() {
     let dir = TempDir::new().expect("a directory");
