@@ -167,7 +167,7 @@ fn three_sets(out: &mut impl Write, size: usize) -> Outcome {
     let for_agents = Sets { platform: &platform, tenant: &tenant, grants: Some(&grants) };
     let sets = |request: &Request| match request.subject.kind {
         SubjectKind::Agent => for_agents,
-        SubjectKind::Key | SubjectKind::System => Sets { grants: None, ..for_agents },
+        SubjectKind::Key | SubjectKind::User | SubjectKind::System => Sets { grants: None, ..for_agents },
     };
     let unsliced = |request: &Request| {
         let sets = sets(request);

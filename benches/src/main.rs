@@ -10,6 +10,7 @@ mod invoke;
 mod ledger;
 mod neighbours;
 mod reads;
+mod secrets;
 mod serve;
 mod soak;
 
@@ -27,6 +28,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("ledger", ledger::run),
     ("neighbours", neighbours::run),
     ("reads", reads::run),
+    ("secrets", secrets::run),
     ("serve", serve::run),
 ];
 
