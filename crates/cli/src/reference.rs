@@ -133,7 +133,7 @@ mod tests {
         lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
     }
 
-    /// The words of a command line, as a shell would split it; what is sent elsewhere is left out.
+    /// The words of a command line, as a shell would split it; remarks and what is sent elsewhere are left out.
     fn words(line: &str) -> Vec<String> {
         let mut words = Vec::new();
         let mut quoted = false;
@@ -146,7 +146,7 @@ mod tests {
             }
         }
         assert!(!quoted, "{line}");
-        words.into_iter().take_while(|word| !matches!(word.as_str(), "|" | ">" | "<")).collect()
+        words.into_iter().take_while(|word| !matches!(word.as_str(), "|" | ">" | "<" | "#")).collect()
     }
 
     #[test]

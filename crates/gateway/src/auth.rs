@@ -79,6 +79,9 @@ pub(crate) async fn authenticate(app: &App, operation: Operation, request: Reque
         true => by_signature(app, operation, address, request).await,
         false => by_key(app, request).await,
     };
+    if let Ok(known) = &found {
+        app.rooms.tenancy.seen(&known.who, app.rooms.clock.now());
+    }
     found.map_err(|fault| match fault.code().status() {
         401 => failed_authentication(app, address, fault),
         _ => fault,

@@ -125,6 +125,14 @@ impl App {
         Arc::clone(&self.metrics)
     }
 
+    /// Keeps when keys were used last; to be called now and then, and at the end.
+    ///
+    /// # Errors
+    /// When the store cannot take it.
+    pub async fn keep_uses(&self) -> Result<usize, aegis_model::Fault> {
+        self.rooms.tenancy.keep_uses(self.rooms.clock.now()).await
+    }
+
     /// From now on `/health/ready` says no, so that nobody sends new work.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);

@@ -10,7 +10,7 @@ use aegis_model::ledger::{Hash, TreeHead};
 use crate::canonical::{EntryError, parse_entry};
 use crate::checkpoint::{Checkpoint, CheckpointError, tenant_of};
 use crate::export::{ExportPath, Files, Span, Tile, TileStack};
-use crate::note::{KeyError, Note, VerifierKey};
+use crate::note::{KeyError, Note, NoteError, VerifierKey};
 use crate::tree::{self, LEVEL_HEIGHT, MalformedHead, TILE_WIDTH, leaf_hash};
 
 /// What a sound export is.
@@ -96,7 +96,7 @@ pub enum Broken {
     #[error("`vkey` is damaged: {0}")]
     Key(#[from] KeyError),
     /// The key file holds another key than the pinned one.
-    #[error("`vkey` holds another key than the pinned one")]
+    #[error("`vkey` holds another key than the pinned one, and the pinned one does not sign along")]
     OtherKey,
     /// The checkpoint does not count.
     #[error("`checkpoint` does not count: {0}")]
@@ -182,9 +182,9 @@ pub fn verify_export(
     kept: Option<&Checkpoint>,
 ) -> Result<Report, Broken> {
     let mut buffer = Vec::new();
-    let key = read_key(files, pinned, &mut buffer)?;
+    let own = read_key(files, &mut buffer)?;
     read(files, ExportPath::Checkpoint, None, &mut buffer)?;
-    let checkpoint = Checkpoint::open(&buffer, &key)?;
+    let (checkpoint, checked) = open_checkpoint(&buffer, &own, pinned)?;
     let signatures = Note::parse(&buffer).map_err(CheckpointError::from)?.signature_count();
     require_growth(&checkpoint, kept)?;
     let mut walk = Walk::new(files, &checkpoint, kept);
@@ -194,10 +194,10 @@ pub fn verify_export(
     require_nothing_foreign(files, checkpoint.size)?;
     Ok(Report {
         checkpoint,
-        verifier_key: key.to_string(),
+        verifier_key: pinned.unwrap_or(&own).to_string(),
         trust: if pinned.is_some() { Trust::Pinned } else { Trust::Unpinned },
         extends: kept.map(|kept| kept.size),
-        signatures_unchecked: signatures.saturating_sub(1),
+        signatures_unchecked: signatures.saturating_sub(checked),
     })
 }
 
@@ -210,14 +210,27 @@ fn read(files: &dyn Files, path: ExportPath, position: Option<u64>, into: &mut V
     }
 }
 
-fn read_key(files: &dyn Files, pinned: Option<&VerifierKey>, buffer: &mut Vec<u8>) -> Result<VerifierKey, Broken> {
+fn read_key(files: &dyn Files, buffer: &mut Vec<u8>) -> Result<VerifierKey, Broken> {
     read(files, ExportPath::VerifierKey, None, buffer)?;
     let text = std::str::from_utf8(buffer).ok().and_then(|text| text.strip_suffix('\n'));
-    let found: VerifierKey = text.ok_or(KeyError::Form)?.parse()?;
-    if pinned.is_some_and(|pinned| *pinned != found) {
-        return Err(Broken::OtherKey);
-    }
-    Ok(found)
+    Ok(text.ok_or(KeyError::Form)?.parse()?)
+}
+
+/// The checkpoint, signed by the export's own key and by the pinned one; and by how many keys
+/// that was seen. The two differ when the key was rotated since it was pinned: the pinned one
+/// then signs along.
+fn open_checkpoint(
+    note: &[u8],
+    own: &VerifierKey,
+    pinned: Option<&VerifierKey>,
+) -> Result<(Checkpoint, usize), Broken> {
+    let Some(pinned) = pinned.filter(|pinned| *pinned != own) else { return Ok((Checkpoint::open(note, own)?, 1)) };
+    let by_pinned = Checkpoint::open(note, pinned).map_err(|error| match error {
+        CheckpointError::Note(NoteError::NotSigned(_)) => Broken::OtherKey,
+        error => Broken::from(error),
+    })?;
+    Checkpoint::open(note, own)?;
+    Ok((by_pinned, 2))
 }
 
 fn require_growth(checkpoint: &Checkpoint, kept: Option<&Checkpoint>) -> Result<(), Broken> {

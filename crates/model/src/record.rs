@@ -35,6 +35,9 @@ kinds! {
     Tenant "tenant" ["state"];
     /// An API key; kept under the platform tenant, because the tenant follows from the key.
     Key "key" ["tenant"];
+    /// When a key was used last; kept under the platform tenant, beside the key, which stays
+    /// as it is.
+    KeyUse "key_use" [];
     /// An agent.
     Agent "agent" ["state"];
     /// A version of an agent; immutable.

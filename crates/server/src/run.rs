@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_dispatch::Runs;
+use aegis_gateway::App;
 use aegis_model::Fault;
 use aegis_model::port::Store;
 use axum::Router;
@@ -18,6 +19,9 @@ use crate::listen::{Listener, acceptor, bind};
 use crate::start_error::StartError;
 use crate::wire::{House, house};
 use crate::{sweep, telemetry};
+
+/// How often is kept when keys were used last.
+const KEEP_USES_EVERY: Duration = Duration::from_secs(60);
 
 /// A server that serves.
 #[derive(Clone, Debug)]
@@ -70,6 +74,7 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     let measured = listener(config, &house, metrics, aegis_gateway::metrics_router(&house.app), None);
     let measuring = tokio::spawn(measured.serve(stopped.clone()));
     let sweeping = tokio::spawn(sweep::run(Arc::clone(&house.store), Arc::clone(&house.clock), stopped));
+    let keeping = tokio::spawn(keep_uses(Arc::clone(&house.app), stop.subscribe()));
     tokio::spawn(warm_up(Arc::clone(&house.runs), Arc::clone(&house.store)));
     tracing::info!(url = ready.url, metrics = ready.metrics_url, "ready");
     on_ready(&ready);
@@ -77,7 +82,7 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     house.app.drain();
     tracing::info!("stopping: no new connections, running requests may end; signal again to stop at once");
     let _ = stop.send(true);
-    let ended = async { tokio::join!(serving, measuring, sweeping) };
+    let ended = async { tokio::join!(serving, measuring, sweeping, keeping) };
     tokio::select! {
         _ = ended => tracing::info!("stopped"),
         () = tokio::time::sleep(Duration::from_millis(config.drain_timeout_ms)) => tracing::warn!("stopped; requests were cut off"),
@@ -86,6 +91,21 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     house.runs.close().await;
     house.tiers.close().await;
     Ok(())
+}
+
+/// Keeps when keys were used last, now and then and once more at the end.
+#[expect(clippy::disallowed_methods, reason = "a chore that waits for its time")]
+async fn keep_uses(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut going_on = true;
+    while going_on {
+        going_on = tokio::select! {
+            () = tokio::time::sleep(KEEP_USES_EVERY) => true,
+            _ = stop.changed() => false,
+        };
+        if let Err(error) = app.keep_uses().await {
+            tracing::warn!(%error, "when keys were used last could not be kept");
+        }
+    }
 }
 
 /// Boxes that are to be kept ready are made while the server serves already.

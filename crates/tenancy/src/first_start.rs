@@ -70,6 +70,7 @@ impl Tenancy {
             created_at: at,
             created_by: Principal::System.name(),
             expires_at: None,
+            last_used_at: None,
             revoked_at: None,
         };
         KeyRecord { info, secret: KeySecret::Hashed { secret_mac: key.mac(&self.pepper) } }

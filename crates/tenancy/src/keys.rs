@@ -108,6 +108,7 @@ impl Tenancy {
             created_at: act.at,
             created_by: act.caller.principal.name(),
             expires_at: wish.expires_in_ms.map(|ms| act.at.plus_ms(ms)),
+            last_used_at: None,
             revoked_at: None,
         };
         let record = KeyRecord { info, secret: made.kept };
@@ -177,8 +178,11 @@ impl Tenancy {
             newest_first: false,
             limit,
         };
-        let records = self.store().list(&query).await?;
-        records.iter().map(|record| read::<KeyRecord>(record).map(|key| key.info)).collect()
+        let mut keys = Vec::new();
+        for record in self.store().list(&query).await? {
+            keys.push(self.with_use(read::<KeyRecord>(&record)?.info).await?);
+        }
+        Ok(keys)
     }
 
     /// One key of a tenant, without its secret.

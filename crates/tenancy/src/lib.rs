@@ -9,6 +9,7 @@ mod keys;
 mod secret_versions;
 mod secrets;
 mod tenants;
+mod uses;
 mod vault;
 
 use std::sync::Arc;
@@ -45,13 +46,22 @@ pub struct Tenancy {
     /// What signed requests are signed for.
     region: String,
     issuers: Issuers,
+    uses: uses::Uses,
 }
 
 impl Tenancy {
     /// Tenancy over the journal's store, under the installation's master key.
     pub fn new(journal: Arc<Journal>, vault: Arc<Vault>, entropy: Arc<dyn Entropy>, roots: Roots<'_>) -> Self {
         let pepper = Pepper::new(roots.master.derive("api-key-pepper"));
-        Self { journal, vault, entropy, pepper, region: roots.region.to_owned(), issuers: roots.issuers }
+        Self {
+            journal,
+            vault,
+            entropy,
+            pepper,
+            region: roots.region.to_owned(),
+            issuers: roots.issuers,
+            uses: uses::Uses::default(),
+        }
     }
 
     fn store(&self) -> &Arc<dyn Store> {

@@ -181,6 +181,25 @@ fn the_tenant_comes_from_the_credential_only() {
 }
 
 #[test]
+fn when_a_key_was_used_last_is_kept_across_a_restart() {
+    let mut server = TestServer::start();
+    let made = server.admin("POST", "/api/v1/keys", r#"{"label":"used"}"#).json();
+    let key = made["api_key"].as_str().unwrap();
+    let used = |server: &TestServer| {
+        let keys = server.admin("GET", "/api/v1/keys", "").json();
+        let found = keys["items"].as_array().unwrap().iter().find(|key| key["label"] == "used").cloned();
+        found.unwrap()["last_used_at"].clone()
+    };
+    assert!(used(&server).is_null(), "it was never used");
+    assert_eq!(server.with_key(key, "GET", "/api/v1/agents", "").status, 200);
+    let at = used(&server);
+    assert!(at.is_string(), "{at}");
+    assert_eq!(server.stop(), 0);
+    server.restart();
+    assert_eq!(used(&server), at);
+}
+
+#[test]
 fn no_key_makes_a_stronger_key() {
     let server = TestServer::start();
     let admin = server.key("admin");

@@ -24,10 +24,11 @@ pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Fa
 }
 
 fn table(keys: &[KeyInfo], style: Style) -> String {
-    let mut table = Table::new(&["KEY", "ROLE", "TENANT", "LABEL", "CREATED", "STATE"]);
+    let mut table = Table::new(&["KEY", "ROLE", "TENANT", "LABEL", "CREATED", "LAST USED", "STATE"]);
     for key in keys {
         let (id, role, tenant) = (key.id.to_string(), key.role.as_str().to_owned(), key.tenant.to_string());
-        table.row([id, role, tenant, key.label.clone(), short_time(key.created_at), state(key)]);
+        let used = key.last_used_at.map_or_else(|| "never".to_owned(), short_time);
+        table.row([id, role, tenant, key.label.clone(), short_time(key.created_at), used, state(key)]);
         table.paint_last(if key.revoked_at.is_some() { Style::bad } else { Style::good });
     }
     table.render(style, "no keys")

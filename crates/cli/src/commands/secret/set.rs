@@ -17,7 +17,7 @@ use crate::failure::Failure;
 Examples:
   aegis secret set github-token                       # asks, and shows nothing
   aegis secret set github-token --from-file token.txt
-  pass show github | aegis secret set github-token --description 'reads issues'
+  aegis secret set github-token --description 'reads issues' < token.txt
   aegis secret set db-password --rotate-every 7d --from-file password.txt")]
 pub(crate) struct Arguments {
     /// The secret
