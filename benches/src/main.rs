@@ -7,6 +7,7 @@ mod commits;
 mod decide;
 mod http;
 mod invoke;
+mod keys;
 mod ledger;
 mod neighbours;
 mod reads;
@@ -25,6 +26,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("decide", decide::run),
     ("http", http::run),
     ("invoke", invoke::run),
+    ("keys", keys::run),
     ("ledger", ledger::run),
     ("neighbours", neighbours::run),
     ("reads", reads::run),

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use aegis_identity::MasterKey;
@@ -92,7 +92,8 @@ fn median(mut rounds: Vec<f64>) -> f64 {
     rounds.get(ROUNDS / 2).copied().unwrap_or_default()
 }
 
-fn now() -> Timestamp {
+/// The time in these benchmarks.
+pub fn now() -> Timestamp {
     Timestamp::from_millis(1_000)
 }
 
@@ -101,11 +102,15 @@ fn name() -> Outcome<SecretName> {
 }
 
 /// What the machine gives to a server; nothing of it is measured here.
-struct Machine(AtomicU8);
+struct Machine(AtomicU64);
 
 impl Entropy for Machine {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
-        buffer.fill(self.0.fetch_add(1, Ordering::Relaxed));
+        for piece in buffer.chunks_mut(8) {
+            // No two are the same; nobody has to be unable to guess them.
+            let number = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            piece.iter_mut().zip(number.to_be_bytes()).for_each(|(place, byte)| *place = byte);
+        }
         Ok(())
     }
 }
@@ -127,8 +132,9 @@ impl Fetch for Machine {
     }
 }
 
-fn tenancy(store: Arc<dyn Store>) -> Tenancy {
-    let machine = Arc::new(Machine(AtomicU8::new(1)));
+/// The room over that store.
+pub fn tenancy(store: Arc<dyn Store>) -> Tenancy {
+    let machine = Arc::new(Machine(AtomicU64::new(1)));
     let (entropy, fetch): (Arc<dyn Entropy>, Arc<dyn Fetch>) = (Arc::clone(&machine) as _, Arc::clone(&machine) as _);
     let clock: Arc<dyn Clock> = machine;
     let master = MasterKey::new([5; 32]);
@@ -138,7 +144,8 @@ fn tenancy(store: Arc<dyn Store>) -> Tenancy {
     Tenancy::new(journal, vault, entropy, Roots { master: &master, region: "us-east-1", issuers })
 }
 
-fn act() -> Act {
+/// An act of the server itself.
+pub fn act() -> Act {
     let decision = DecisionId::generate(now(), [0; 10]);
     Act {
         caller: Caller {
