@@ -35,7 +35,7 @@ fn a_problem_is_told_with_its_place() {
     refused("@note(\"é\") permit (principal, action, resource) when { principal.nme == \"x\" };", "1:56", "nme");
     refused("permit (principal, action == Action::\"agent_view\", resource) when { context.port == 1 };", "1:", "port");
     refused("permit (principal in Role::\"boss\", action, resource);", "1:", "boss");
-    refused("permit (principal == Person::\"x\", action, resource);", "1:", "User");
+    refused("permit (principal == Person::\"x\", action, resource);", "1:", "Person");
     refused("permit (principal == ?principal, action, resource);", "1:1", "template");
     refused("permit (principal, action, resource) when { 1 + true };", "1:", "");
 }
