@@ -8,7 +8,14 @@ use std::process::ExitCode;
 
 #[expect(clippy::print_stderr, reason = "this is how a build script talks to cargo")]
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Where cargo runs a build script, not where it was compiled: a target directory may be shared.
+    let root = match Path::new("../..").canonicalize() {
+        Ok(root) => root,
+        Err(error) => {
+            eprintln!("the workspace cannot be found: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     for part in ["tests/attacks/src", "tests/attacks/Cargo.toml", "Cargo.lock", "crates/runtime/static_program.rs"] {
         println!("cargo:rerun-if-changed={}", root.join(part).display());
     }
