@@ -54,7 +54,8 @@ async fn make(tenancy: &Arc<Tenancy>, count: usize) -> Outcome<Vec<String>> {
         workers.spawn(async move {
             let mut made = Vec::with_capacity(share);
             for _ in 0..share {
-                let wish = KeyCreate { role: None, tenant: None, kind: None, label: String::new(), expires_in_ms: None };
+                let wish =
+                    KeyCreate { role: None, tenant: None, kind: None, label: String::new(), expires_in_ms: None };
                 made.extend(tenancy.key_create(&act(), wish).await?.api_key);
             }
             Ok::<_, aegis_model::Fault>(made)
