@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::frameworks;
 use crate::house::House;
 use crate::process::{Call, say};
 
@@ -47,6 +48,7 @@ pub fn run(house: &House, url: &str, data: &str) -> Result<(), Failure> {
         say(agent.says);
         aegis(house, url, &key).with(["invoke", agent.name]).with(agent.arguments).run()?;
     }
+    agentcore(house, url, &key)?;
     say("may the agent delete a repository? it was granted nothing:");
     let explain = ["policy", "explain", "--action", "connect", "--as-agent", "hello-python", "--resource"];
     let deletes = ["Host/api.github.com", "--context", "method=DELETE", "--context", "path=/repos/x"];
@@ -56,6 +58,21 @@ pub fn run(house: &House, url: &str, data: &str) -> Result<(), Failure> {
     aegis(house, url, &key).with(["audit", "verify"]).run()?;
     say("the server runs until Ctrl-C; in another terminal try `bin/aegis init my-agent`");
     Ok(())
+}
+
+/// An agent of somebody else's framework, unchanged. Its packages come from a registry; where
+/// that cannot be reached, it is left out.
+fn agentcore(house: &House, url: &str, key: &Path) -> Result<(), Failure> {
+    let name = "agentcore-hello";
+    if !aegis(house, url, key).with(["agent", "show", name]).works() {
+        let Ok(folder) = frameworks::example(house) else {
+            say("the packages of `bedrock-agentcore` cannot be installed here: the agent that needs them is left out");
+            return Ok(());
+        };
+        aegis(house, url, key).with(["agent", "deploy"]).with([folder]).run()?;
+    }
+    say("an agent written for Bedrock AgentCore, unchanged:");
+    aegis(house, url, key).with(["invoke", name]).with(ADA).run()
 }
 
 /// Whether this machine has the interpreter; says so where not.

@@ -69,6 +69,14 @@ const FRAMEWORKS: &[Framework] = &[
     },
 ];
 
+/// The example for whose framework packages are needed, with them beside its code.
+///
+/// # Errors
+/// When the packages cannot be installed here.
+pub fn example(house: &House) -> Result<PathBuf, Failure> {
+    FRAMEWORKS.first().ok_or_else(|| Failure::Server("there is no such example".to_owned()))?.install(house)
+}
+
 /// Tries every framework, and fails with the first that does not work.
 pub fn run(house: &House) -> Result<(), Failure> {
     let folders = FRAMEWORKS.iter().map(|framework| framework.install(house)).collect::<Result<Vec<_>, _>>()?;
