@@ -10,35 +10,45 @@ use http_body_util::{BodyExt, Limited};
 
 use crate::{App, idempotency};
 
-/// Whether the body may be as large as a bundle.
-pub(crate) fn is_large(operation: Operation, headers: &HeaderMap) -> bool {
+/// How large a body may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodySize {
+    /// As most are.
+    Ordinary,
+    /// As a bundle may be: only for somebody who is known and may.
+    Large,
+}
+
+/// How large the body of an operation may be.
+pub(crate) fn size_of(operation: Operation, headers: &HeaderMap) -> BodySize {
     match operation {
-        Operation::AgentDeploy => idempotency::is_multipart(headers),
-        Operation::SessionFilePut => true,
-        _ => false,
+        Operation::AgentDeploy if idempotency::is_multipart(headers) => BodySize::Large,
+        Operation::SessionFilePut => BodySize::Large,
+        _ => BodySize::Ordinary,
     }
 }
 
+/// What the head says of the length of the body.
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+}
+
 /// Takes in the body: bounded in size and time, and few large ones at once.
-pub(crate) async fn take_body(
-    app: &App,
-    operation: Operation,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Bytes, Fault> {
-    let large = is_large(operation, headers);
-    let size_max = if large { app.limits.bundle_size_max_bytes } else { app.limits.body_size_max_bytes };
+pub(crate) async fn take_body(app: &App, size: BodySize, declared: Option<usize>, body: Body) -> Result<Bytes, Fault> {
+    let size_max = match size {
+        BodySize::Ordinary => app.limits.body_size_max_bytes,
+        BodySize::Large => app.limits.bundle_size_max_bytes,
+    };
     let too_large = || Fault::new(Code::TooLarge, format!("the body is larger than {size_max} bytes"));
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > size_max) {
         return Err(too_large());
     }
-    let _place = match large {
-        true => {
+    let _place = match size {
+        BodySize::Large => {
             let full = |_| Fault::new(Code::Overloaded, "as many large bodies arrive as the server takes at once");
             Some(app.large_bodies.try_acquire().map_err(full)?)
         }
-        false => None,
+        BodySize::Ordinary => None,
     };
     let arrived =
         tokio::time::timeout(Duration::from_millis(app.limits.body_timeout_ms), Limited::new(body, size_max).collect());

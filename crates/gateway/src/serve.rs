@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::App;
 use crate::auth::{Holder, Known, authenticate};
-use crate::body::{is_large, take_body};
+use crate::body::{BodySize, declared_length, size_of, take_body};
 use crate::call::{Call, Parameters, parameter};
 use crate::idempotency::{self, Wish};
 use crate::rate::Allowance;
@@ -79,7 +79,8 @@ async fn admitted(
     let correlation_id = correlation_id.ok_or_else(|| Fault::new(Code::Internal, "an internal error occurred"))?;
     let caller =
         Caller { tenant: known.tenant.clone(), principal: known.principal.clone(), role: known.role, correlation_id };
-    if is_large(operation, &parts.headers) {
+    let size = size_of(operation, &parts.headers);
+    if size == BodySize::Large {
         // Whoever may not deploy shall not occupy a place for large bodies.
         let subject = resource_of(operation, &caller, &parameters);
         let request_digest = digest(operation, parts.uri.path(), "", &[]);
@@ -87,7 +88,7 @@ async fn admitted(
         let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &parameters, at, request_digest };
         app.rooms.gate.admit(&ask).await?;
     }
-    let body = take_body(app, operation, &parts.headers, body).await?;
+    let body = take_body(app, size, declared_length(&parts.headers), body).await?;
     owed.settle(&body)?;
     if !body.is_empty() {
         app.rooms.tenancy.still_holds(&known, app.rooms.clock.now()).await?;

@@ -19,11 +19,11 @@ use aegis_tenancy::{Authenticated, Signer};
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{Uri, header};
 use sha2::{Digest, Sha256};
 
 use crate::App;
-use crate::body::take_body;
+use crate::body::{BodySize, take_body};
 
 /// How the header form begins.
 const SCHEME: &[u8] = b"AWS4-";
@@ -131,7 +131,7 @@ pub(crate) async fn authenticate(
         Ok(owed) => (Some(owed), body),
         Err(VerifyError::BodyNeeded) => {
             let places = rules.places(address, claims.access_key_id().as_str())?;
-            let bytes = take_body(app, operation, &HeaderMap::new(), body).await?;
+            let bytes = take_body(app, BodySize::Ordinary, None, body).await?;
             drop(places);
             verify(&claims, &Sha256::digest(&bytes).into(), &key, &rules.options, now).map_err(refused)?;
             (None, Body::from(bytes))

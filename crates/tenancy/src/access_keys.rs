@@ -5,7 +5,7 @@
 
 use aegis_identity::sigv4::{AccessKey, AccessKeyId, SecretAccessKey};
 use aegis_model::api::AwsKey;
-use aegis_model::key::KeySecret;
+use aegis_model::key::{KeyRecord, KeySecret};
 use aegis_model::{Code, Fault, KeyId, TenantId, Timestamp};
 
 use crate::keys::Made;
@@ -30,16 +30,24 @@ impl Tenancy {
     /// # Errors
     /// When the store cannot answer, or what is sealed was altered.
     pub async fn signer(&self, id: &AccessKeyId, now: Timestamp) -> Result<Option<Signer>, Fault> {
-        let Some(key) = key_of(id) else { return Ok(None) };
-        let Some((record, _)) = self.key_find(&key).await? else { return Ok(None) };
-        let KeySecret::Sealed { sealed_secret } = &record.secret else { return Ok(None) };
-        if !self.is_in_force(&record.info, now).await? {
+        let Some((record, sealed_secret)) = self.signing_key(id, now).await? else {
+            self.vault.unseal_nothing();
             return Ok(None);
-        }
-        let opened = self.vault.unseal(&record.info.tenant, &place(&key), sealed_secret).await?;
+        };
+        let opened = self.vault.unseal(&record.info.tenant, &place(&record.info.id), &sealed_secret).await?;
         let text = std::str::from_utf8(&opened).map_err(Fault::internal)?;
         let secret = SecretAccessKey::parse(text).map_err(Fault::internal)?;
         Ok(Some(Signer { known: Authenticated::from(record.info), secret }))
+    }
+
+    /// The key of that name that counts, and its sealed secret.
+    async fn signing_key(&self, id: &AccessKeyId, now: Timestamp) -> Result<Option<(KeyRecord, String)>, Fault> {
+        let Some(key) = key_of(id) else { return Ok(None) };
+        let Some((record, _)) = self.key_find(&key).await? else { return Ok(None) };
+        let KeySecret::Sealed { sealed_secret } = &record.secret else { return Ok(None) };
+        let sealed_secret = sealed_secret.clone();
+        let in_force = self.is_in_force(&record.info, now).await?;
+        Ok(in_force.then_some((record, sealed_secret)))
     }
 
     /// Makes a key that signs, for that tenant.

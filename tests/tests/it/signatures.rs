@@ -159,6 +159,19 @@ fn what_was_carried_out_is_not_carried_out_again() {
 }
 
 #[test]
+fn nobody_unknown_makes_the_server_take_in_much() {
+    let server = TestServer::start();
+    let signing = Signing::new(&server, "viewer");
+    let stranger = Signing { secret: SecretAccessKey::parse(&"x".repeat(40)).unwrap(), ..signing };
+    let large = "x".repeat(600_000);
+    let path = "/api/v1/sessions/ada/files/large";
+    assert_eq!(stranger.ask(&server, "PUT", path, &large).code(), "ERR_TOO_LARGE");
+    // With the digest in the head, the head alone is enough to refuse.
+    let stated = Signing { body: BodyHeader::Stated, ..stranger };
+    refused(&stated.ask(&server, "PUT", path, &large), "");
+}
+
+#[test]
 fn a_signed_address_works_for_as_long_as_it_says() {
     let server = TestServer::start();
     let signing = Signing::new(&server, "viewer");
