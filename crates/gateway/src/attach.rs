@@ -1,6 +1,8 @@
 //! A connection that belongs to one program in a box: frames in both directions until it has
 //! ended. Must not know: which program, or who may start it.
 
+use std::time::Duration;
+
 use aegis_model::boxes::{BoxError, BoxSignal};
 use aegis_model::exec::{EXEC_FRAME_BYTES_MAX, ExecEnding, ExecFrame};
 use aegis_model::port::{ByteSink, ByteSource, ClosedSink, Running, Steering};
@@ -12,11 +14,14 @@ use tokio::sync::mpsc;
 
 use crate::auth::Holder;
 
+/// How long is said on what a program said last to a caller who is gone.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Frames that are on their way at most.
 const FRAMES: usize = 8;
 
 /// Carries frames until the program has ended, and tells how. A program whose connection
 /// breaks, or whose caller may not go on, is killed.
+#[expect(clippy::disallowed_methods, reason = "last words have a time limit")]
 pub(crate) async fn attach(upgrade: OnUpgrade, running: Running, holder: Holder) -> ExecEnding {
     let Running { mut input, mut output, mut errors, steering } = running;
     let Ok(connection) = upgrade.await else {
@@ -51,7 +56,8 @@ pub(crate) async fn attach(upgrade: OnUpgrade, running: Running, holder: Holder)
         // Nobody is there any more, or nobody who may be.
         let _gone = steering.signal(BoxSignal::HangUp).await;
         let _gone = steering.signal(BoxSignal::Kill).await;
-        std::future::pending::<()>().await;
+        // Whoever does not take what is still said is not waited for.
+        tokio::time::sleep(LAST_WORDS).await;
     };
     let speaking = async { tokio::join!(writing, saying).1 };
     tokio::select! {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_identity::sigv4::OwedBody;
-use aegis_model::{Code, Fault, Operation};
+use aegis_model::{Code, Fault, Operation, TenantId};
 use aegis_tenancy::Authenticated;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 
+use crate::signed::Once;
 use crate::{App, Peer, signed};
 
 /// A request of somebody who is known.
@@ -20,24 +21,39 @@ pub(crate) struct Known {
     pub who: Authenticated,
     pub request: Request,
     owed: Option<OwedBody>,
+    once: Option<Once>,
 }
 
 impl Known {
     /// What the credential still says about a body that comes later, and the request.
     pub(crate) fn into_parts(self) -> (Authenticated, Request, Owed) {
-        (self.who, self.request, Owed(self.owed))
+        (self.who, self.request, Owed { body: self.owed, once: self.once })
     }
 }
 
-/// What a credential says about the body.
-pub(crate) struct Owed(Option<OwedBody>);
+/// What a credential says beyond who asks.
+pub(crate) struct Owed {
+    body: Option<OwedBody>,
+    once: Option<Once>,
+}
 
 impl Owed {
     /// Compares the body that came.
-    pub(crate) fn settle(self, body: &[u8]) -> Result<(), Fault> {
-        let Some(owed) = self.0 else { return Ok(()) };
+    pub(crate) fn settle(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let Some(owed) = self.body.take() else { return Ok(()) };
         let settled = owed.settle(&Sha256::digest(body).into());
         settled.map_err(|error| Fault::new(Code::CredentialInvalid, error.to_string()))
+    }
+}
+
+impl Owed {
+    /// Makes sure that what is to be done once was not done yet. To be called when nothing but
+    /// doing it is left.
+    pub(crate) fn admit(&self, app: &App, tenant: &TenantId) -> Result<(), Fault> {
+        match &self.once {
+            Some(once) => app.signatures.admit(once, tenant, app.rooms.clock.now()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -64,7 +80,8 @@ impl Holder {
             tokio::time::sleep(LOOK_AGAIN).await;
             let rooms = &self.app.rooms;
             let held = rooms.tenancy.still_holds(&self.who, rooms.clock.now()).await;
-            if held.is_err_and(|fault| fault.code() == Code::CredentialInvalid) {
+            // A store that is busy says nothing; everything else ends it.
+            if held.is_err_and(|fault| !fault.code().category().retryable()) {
                 return;
             }
         }
@@ -95,7 +112,7 @@ async fn by_signature(
     request: Request,
 ) -> Result<Known, Fault> {
     let verified = signed::authenticate(app, operation, address, request).await?;
-    Ok(Known { who: verified.known, request: verified.request, owed: verified.owed })
+    Ok(Known { who: verified.known, request: verified.request, owed: verified.owed, once: verified.once })
 }
 
 async fn by_key(app: &App, request: Request) -> Result<Known, Fault> {
@@ -105,7 +122,7 @@ async fn by_key(app: &App, request: Request) -> Result<Known, Fault> {
         true => tenancy.authenticate_token(&text, now).await?,
         false => tenancy.authenticate(&text, now).await?,
     };
-    Ok(Known { who, request, owed: None })
+    Ok(Known { who, request, owed: None, once: None })
 }
 
 fn failed_authentication(app: &App, address: Option<IpAddr>, fault: Fault) -> Fault {

@@ -72,7 +72,7 @@ async fn admitted(
     parameters: Parameters,
     known: Known,
 ) -> Result<Response, Fault> {
-    let (known, request, owed) = known.into_parts();
+    let (known, request, mut owed) = known.into_parts();
     let (mut parts, body) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let correlation_id = parts.extensions.get::<CorrelationId>().cloned();
@@ -98,6 +98,7 @@ async fn admitted(
     let at = app.rooms.clock.now();
     let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &parameters, at, request_digest };
     let decision = app.rooms.gate.admit(&ask).await?;
+    owed.admit(app, &caller.tenant)?;
     let mut wish = idempotency::wish(operation, &caller, &parts.headers)?;
     if let Some(replayed) = idempotency::replayed(app, &caller, &mut wish, request_digest, at).await? {
         return Ok(replayed);

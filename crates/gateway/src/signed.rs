@@ -6,20 +6,23 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aegis_identity::sigv4::{
     Admission, Claims, Form, OwedBody, ReplayCache, RequestHead, SigningKey, VerifyError, VerifyOptions, check, verify,
     verify_head,
 };
 use aegis_model::operation::Effect;
-use aegis_model::{Code, Fault, Operation, Principal, Timestamp};
+use aegis_model::{Code, Fault, Operation, TenantId, Timestamp};
 use aegis_tenancy::{Authenticated, Signer};
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request};
 use axum::http::request::Parts;
 use axum::http::{Uri, header};
+use bytes::Bytes;
+use hyper::body::Body as _;
 use sha2::{Digest, Sha256};
 
 use crate::App;
@@ -31,31 +34,43 @@ const SCHEME: &[u8] = b"AWS4-";
 const SIGNING_PARAMETERS: &str = "X-Amz-";
 /// What makes a query a signed one.
 const SIGNED_QUERY: &str = "X-Amz-Signature=";
-/// Bodies of nobody that are taken in at a time: from one address, for one key, in all.
-const OF_ADDRESS_MAX: usize = 8;
-const OF_KEY_MAX: usize = 8;
-const IN_ALL_MAX: usize = 64;
-/// Signatures that are remembered of each key, of requests that changed something: those of
+/// Bodies of nobody that are taken in at a time: from one address, in all. Not for one key: its
+/// name is no secret, and others could hurt its holder.
+const OF_ADDRESS_MAX: usize = 16;
+const IN_ALL_MAX: usize = 128;
+/// How long such a body may take.
+const BODY_TIME: Duration = Duration::from_secs(5);
+/// Signatures that are remembered of each tenant, of requests that changed something: those of
 /// 800 a second for as long as they are good.
 const REMEMBERED_MAX: usize = 250_000;
-/// Keys of which nothing is remembered any more are forgotten when there are so many.
-const KEYS_KEPT: usize = 64;
+/// Tenants of which nothing is remembered any more are forgotten when there are so many.
+const TENANTS_KEPT: usize = 64;
+/// A signed address that changes something is good for so long at most: for so long it has to
+/// be remembered.
+const CHANGING_EXPIRES_S_MAX: u32 = 900;
 
 /// What signatures are judged by.
 pub(crate) struct Signatures {
     options: VerifyOptions,
     /// What was signed before cannot be told from what a server before this one has seen.
     since: Timestamp,
-    seen: Mutex<HashMap<Principal, ReplayCache>>,
+    seen: Mutex<HashMap<TenantId, ReplayCache>>,
     of_address: Places<Option<IpAddr>>,
-    of_key: Places<String>,
     in_all: Places<()>,
+}
+
+/// A signature that counts once.
+pub(crate) struct Once {
+    signature: [u8; 32],
+    signed_at: Timestamp,
+    valid_until: Timestamp,
 }
 
 /// A request of somebody who is known, and what its body still owes.
 pub(crate) struct Verified {
     pub known: Authenticated,
     pub owed: Option<OwedBody>,
+    pub once: Option<Once>,
     pub request: Request,
 }
 
@@ -68,24 +83,22 @@ impl Signatures {
             since: Timestamp::from_millis(now.as_millis() / 1_000 * 1_000),
             seen: Mutex::default(),
             of_address: Places::default(),
-            of_key: Places::default(),
             in_all: Places::default(),
         }
     }
 
-    /// Admits a signature that holds, once.
-    fn admit(&self, who: &Principal, claims: &Claims<'_>, now: Timestamp) -> Result<(), Fault> {
-        if claims.signed_at() < self.since {
+    /// Admits what is to be done once, if it was not done yet.
+    pub(crate) fn admit(&self, once: &Once, tenant: &TenantId, now: Timestamp) -> Result<(), Fault> {
+        if once.signed_at < self.since {
             let why = "the request was signed before this server began, which may have been done already; sign it anew";
             return Err(Fault::new(Code::CredentialInvalid, why));
         }
-        let until = claims.valid_until(self.options.window);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= KEYS_KEPT {
-            seen.retain(|_, of_key| of_key.keeps_any(now));
+        if seen.len() >= TENANTS_KEPT && !seen.contains_key(tenant) {
+            seen.retain(|_, of_tenant| of_tenant.keeps_any(now));
         }
-        let of_key = seen.entry(who.clone()).or_insert_with(|| ReplayCache::new(REMEMBERED_MAX));
-        match of_key.admit(claims.signature(), until, now) {
+        let of_tenant = seen.entry(tenant.clone()).or_insert_with(|| ReplayCache::new(REMEMBERED_MAX));
+        match of_tenant.admit(once.signature, once.valid_until, now) {
             Admission::Admitted => Ok(()),
             Admission::Replayed => Err(Fault::new(
                 Code::CredentialInvalid,
@@ -130,20 +143,26 @@ pub(crate) async fn authenticate(
     let (owed, body) = match verify_head(&claims, &key, &rules.options, now) {
         Ok(owed) => (Some(owed), body),
         Err(VerifyError::BodyNeeded) => {
-            let places = rules.places(address, claims.access_key_id().as_str())?;
-            let bytes = take_body(app, BodySize::Ordinary, None, body).await?;
-            drop(places);
+            let bytes = match body.is_end_stream() {
+                true => Bytes::new(),
+                false => take_unproven(app, address, body).await?,
+            };
             verify(&claims, &Sha256::digest(&bytes).into(), &key, &rules.options, now).map_err(refused)?;
             (None, Body::from(bytes))
         }
         Err(error) => return Err(refused(error)),
     };
     let Some(Signer { known, .. }) = signer else { return Err(refused("the signature does not hold")) };
-    if operation.effect() != Effect::Read {
-        rules.admit(&known.principal, &claims, now)?;
-    }
+    let once = (operation.effect() != Effect::Read).then(|| Once {
+        signature: claims.signature(),
+        signed_at: claims.signed_at(),
+        valid_until: claims.valid_until(rules.options.window),
+    });
     let plain = match claims.form() {
         Form::Header => None,
+        Form::Presigned { expires_s } if once.is_some() && expires_s > CHANGING_EXPIRES_S_MAX => {
+            return Err(refused("a signed address that changes something is good for 900 seconds at most"));
+        }
         Form::Presigned { .. } => Some(without_signature(&parts.uri)?),
     };
     drop(claims);
@@ -151,7 +170,14 @@ pub(crate) async fn authenticate(
     if let Some(uri) = plain {
         *request.uri_mut() = uri;
     }
-    Ok(Verified { known, owed, request })
+    Ok(Verified { known, owed, once, request })
+}
+
+/// Takes in the body of somebody who is not known yet.
+async fn take_unproven(app: &App, address: Option<IpAddr>, body: Body) -> Result<Bytes, Fault> {
+    let _places = app.signatures.places(address)?;
+    let late = |_| Fault::new(Code::RequestTimedOut, "the body did not arrive in time");
+    tokio::time::timeout(BODY_TIME, take_body(app, BodySize::Ordinary, None, body)).await.map_err(late)?
 }
 
 /// The address that was signed, without what signs it.
@@ -202,15 +228,22 @@ impl<'a> Head<'a> {
 
 impl Signatures {
     /// A place for a body of nobody who is known yet.
-    fn places(&self, address: Option<IpAddr>, key: &str) -> Result<impl Sized + use<'_>, Fault> {
+    fn places(&self, address: Option<IpAddr>) -> Result<impl Sized + use<'_>, Fault> {
         let full = || {
             let why = "as many signed requests arrive as the server takes in before it knows whose they are";
             Fault::new(Code::Overloaded, why).with("retry_after_ms", 1_000)
         };
-        let of_address = self.of_address.take(address, OF_ADDRESS_MAX).ok_or_else(full)?;
-        let of_key = self.of_key.take(key.to_owned(), OF_KEY_MAX).ok_or_else(full)?;
+        let of_address = self.of_address.take(address.map(network), OF_ADDRESS_MAX).ok_or_else(full)?;
         let in_all = self.in_all.take((), IN_ALL_MAX).ok_or_else(full)?;
-        Ok((of_address, of_key, in_all))
+        Ok((of_address, in_all))
+    }
+}
+
+/// Whoever has an IPv6 address has 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(long) => IpAddr::V6(Ipv6Addr::from_bits(long.to_bits() >> 64 << 64)),
     }
 }
 
@@ -260,6 +293,14 @@ impl<K: Hash + Eq + Clone> Drop for Place<'_, K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_of_many_addresses_counts_as_one() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
 
     #[test]
     fn places_are_counted_and_given_back() {

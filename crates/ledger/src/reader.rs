@@ -31,8 +31,8 @@ impl LedgerReader {
         Self { store, keys }
     }
 
-    /// The head of the tenant's ledger, signed now. Two checkpoints of the same size are the
-    /// same, because what is committed never changes.
+    /// The head of the tenant's ledger, signed now. Two checkpoints of the same size have
+    /// the same head, because what is committed never changes.
     ///
     /// # Errors
     /// When the store cannot answer.

@@ -206,6 +206,12 @@ impl IssuerConfig {
         if self.rules.is_empty() {
             return wrong("without `rules` nobody is let in");
         }
+        if self.rules.iter().any(|rule| rule.tenant == TenantId::platform()) {
+            return wrong("nobody acts in the tenant of the installation itself");
+        }
+        if self.rules.iter().any(|rule| rule.role >= Role::Admin && rule.when.is_empty()) {
+            return wrong("a rule without `when` lets everybody in; not as an admin");
+        }
         let foreign = |rule: &RuleConfig| rule.role == Role::PlatformAdmin && rule.tenant != TenantId::first();
         if self.rules.iter().any(foreign) {
             return wrong("only the first tenant can have a platform admin");
@@ -461,6 +467,11 @@ impl Config {
             return Err(ConfigError::Region(self.auth.region.clone()));
         }
         self.auth.issuers.iter().try_for_each(IssuerConfig::check)?;
+        let names: std::collections::BTreeSet<&str> = self.auth.issuers.iter().map(|one| one.issuer.as_str()).collect();
+        if names.len() < self.auth.issuers.len() {
+            let problem = "an issuer is there twice; put its rules together".to_owned();
+            return Err(ConfigError::Issuer { issuer: names.into_iter().collect::<Vec<_>>().join(", "), problem });
+        }
         match bounds.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
             Some((name, _, min, max)) => Err(ConfigError::OutOfBounds { name, min: *min, max: *max }),
             None => Ok(()),

@@ -109,8 +109,10 @@ impl Tenancy {
         if !self.tenant_is_active(&grant.tenant).await? {
             return Err(outside());
         }
+        let leeway_ms = issuer.trust.expected.leeway.as_secs().saturating_mul(1_000);
+        let until = claims.expires_at.plus_ms(leeway_ms);
         let principal = Principal::User { issuer: claims.issuer.clone(), subject: subject(&claims)? };
-        Ok(Authenticated { principal, tenant: grant.tenant, role: grant.role, until: Some(claims.expires_at) })
+        Ok(Authenticated { principal, tenant: grant.tenant, role: grant.role, until: Some(until) })
     }
 }
 
@@ -137,10 +139,12 @@ impl Issuer {
     async fn keys(self: &Arc<Self>) -> Result<Known, Fault> {
         let Some(known) = self.known() else { return self.read_anew(0).await };
         let age = self.since(known.at_ns);
-        if age > STALE_MAX {
+        // A little old is good enough while it is read anew; what is older waits for that, and
+        // counts only while the issuer cannot be asked.
+        if age > 2 * FRESH {
             return self.read_anew(known.at_ns).await;
         }
-        if age > FRESH {
+        if age > FRESH && self.asking.try_lock().is_ok() {
             let issuer = Arc::clone(self);
             tokio::spawn(async move { issuer.read_anew(known.at_ns).await.map(drop) });
         }
@@ -191,10 +195,14 @@ impl Issuer {
         let name = &self.trust.expected.issuer;
         let said = self.fetch.get(&format!("{}{DISCOVERY}", name.trim_end_matches('/'))).await?;
         let discovery: Discovery = serde_json::from_slice(&said)?;
-        match discovery.issuer == *name {
-            true => Ok(discovery.jwks_uri),
-            false => Err(ReadError::Other(discovery.issuer)),
+        if discovery.issuer != *name {
+            return Err(ReadError::Other(discovery.issuer));
         }
+        // An issuer elsewhere does not make this server ask around on its own machine.
+        if discovery.jwks_uri.starts_with("http:") && !name.starts_with("http:") {
+            return Err(ReadError::Plain(discovery.jwks_uri));
+        }
+        Ok(discovery.jwks_uri)
     }
 
     fn since(&self, at_ns: u64) -> Duration {
@@ -211,6 +219,8 @@ enum ReadError {
     Discovery(#[from] serde_json::Error),
     #[error("it says that it is `{0}`")]
     Other(String),
+    #[error("it says that its keys are at `{0}`, which is not HTTPS")]
+    Plain(String),
     #[error(transparent)]
     Keys(#[from] aegis_identity::jwt::KeySetError),
 }

@@ -1,7 +1,6 @@
 //! Tenants: create, list, delete. A deleted tenant's keys stop working, its ledger stays.
 
 use aegis_ledger::journal::{Answer, Deed};
-use aegis_model::port::TenantKeys;
 use aegis_model::record::{Change, Expect, Kind, ListQuery, Put, RecordKey};
 use aegis_model::tenant::{TenantInfo, TenantRecord, TenantState};
 use aegis_model::{Act, Code, Fault, TenantId, Timestamp};
@@ -67,9 +66,9 @@ impl Tenancy {
             answer: Answer::empty(),
             also: Some(id.clone()),
         };
-        self.journal.commit(act, deed).await?;
+        let committed = self.journal.commit(act, deed).await;
         self.vault.forget(id);
-        Ok(())
+        committed.map(drop)
     }
 
     /// Gives the caller's tenant a new key that signs its checkpoints. The one before signs
@@ -81,7 +80,9 @@ impl Tenancy {
         let id = &act.caller.tenant;
         let found = self.tenant_find(id).await?;
         let (mut tenant, version) = found.ok_or_else(|| Fault::not_found("tenant", id.as_str()))?;
-        tenant.sealed_keys = self.vault.with_new_signing_key(id, &*self.vault.of(id).await?)?;
+        // The keys of the record whose version is checked, not whichever are remembered.
+        let now = self.vault.open(id, &tenant.sealed_keys)?;
+        tenant.sealed_keys = self.vault.with_new_signing_key(id, &now)?;
         let deed = Deed {
             subject: format!("ledger-key/{id}"),
             stream: "tenants",

@@ -2,6 +2,7 @@
 //! when they are needed.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aegis_identity::MasterKey;
@@ -28,13 +29,23 @@ pub struct Vault {
     opened: RwLock<HashMap<TenantId, Arc<TenantSecrets>>>,
     data_keys: RwLock<HashMap<TenantId, Arc<MasterKey>>>,
     decoy: String,
+    /// Counts how often something was forgotten: what was read before is not remembered after.
+    forgotten: AtomicU64,
 }
 
 impl Vault {
     /// A vault under `master`.
     pub fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>, master: MasterKey) -> Self {
         let decoy = STANDARD.encode(master.seal([0; 24], DECOY, &[0; 40]));
-        Self { store, entropy, master, opened: RwLock::default(), data_keys: RwLock::default(), decoy }
+        Self {
+            store,
+            entropy,
+            master,
+            opened: RwLock::default(),
+            data_keys: RwLock::default(),
+            decoy,
+            forgotten: AtomicU64::new(0),
+        }
     }
 
     /// Makes new keys for `tenant`, sealed, in base64.
@@ -57,9 +68,9 @@ impl Vault {
 
     /// Makes a new data key for `tenant`, sealed, in base64.
     pub(crate) fn make_data_key(&self, tenant: &TenantId) -> Result<String, Fault> {
-        let key: [u8; 32] = random(&*self.entropy)?;
+        let key: Zeroizing<[u8; 32]> = Zeroizing::new(random(&*self.entropy)?);
         let nonce: [u8; 24] = random(&*self.entropy)?;
-        Ok(STANDARD.encode(self.master.seal(nonce, data_place(tenant).as_bytes(), &key)))
+        Ok(STANDARD.encode(self.master.seal(nonce, data_place(tenant).as_bytes(), &*key)))
     }
 
     /// Seals bytes for their place among what the tenant has, in base64.
@@ -91,12 +102,16 @@ impl Vault {
     /// Forgets the keys of a tenant that was deleted.
     pub(crate) fn forget(&self, tenant: &TenantId) {
         self.forget_signing(tenant);
-        self.data_keys.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        let mut data_keys = self.data_keys.write().unwrap_or_else(PoisonError::into_inner);
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        data_keys.remove(tenant);
     }
 
     /// Forgets what signs for a tenant, because something else does now.
     pub(crate) fn forget_signing(&self, tenant: &TenantId) {
-        self.opened.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        opened.remove(tenant);
     }
 
     async fn data_key(&self, tenant: &TenantId) -> Result<Arc<MasterKey>, Fault> {
@@ -104,12 +119,16 @@ impl Vault {
             return Ok(Arc::clone(key));
         }
         let altered = || Fault::new(Code::Tampered, "the tenant's data key cannot be opened with this master key");
+        let forgotten = self.forgotten.load(Ordering::Acquire);
         let stored = self.stored_data_key(tenant).await?;
         let sealed = STANDARD.decode(stored).map_err(|error| altered().caused_by(error))?;
         let opened = self.master.open(data_place(tenant).as_bytes(), &sealed);
         let bytes = opened.map_err(|error| altered().caused_by(error))?;
         let key = Arc::new(MasterKey::new(bytes.as_slice().try_into().map_err(|_| altered())?));
-        self.data_keys.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Arc::clone(&key));
+        let mut data_keys = self.data_keys.write().unwrap_or_else(PoisonError::into_inner);
+        if self.forgotten.load(Ordering::Acquire) == forgotten {
+            data_keys.insert(tenant.clone(), Arc::clone(&key));
+        }
         Ok(key)
     }
 
@@ -135,7 +154,8 @@ impl Vault {
         Ok((read(&record)?, record.version))
     }
 
-    fn open(&self, tenant: &TenantId, sealed: &str) -> Result<TenantSecrets, Fault> {
+    /// Opens what [`Vault::make`] sealed.
+    pub(crate) fn open(&self, tenant: &TenantId, sealed: &str) -> Result<TenantSecrets, Fault> {
         let altered = || Fault::new(Code::Tampered, "the tenant's keys cannot be opened with this master key");
         let sealed = STANDARD.decode(sealed).map_err(|error| altered().caused_by(error))?;
         let keys = self.master.open(tenant.as_str().as_bytes(), &sealed).map_err(|error| altered().caused_by(error))?;
@@ -160,9 +180,13 @@ impl TenantKeys for Vault {
         if let Some(keys) = self.opened.read().unwrap_or_else(PoisonError::into_inner).get(tenant) {
             return Ok(Arc::clone(keys));
         }
+        let forgotten = self.forgotten.load(Ordering::Acquire);
         let (stored, _) = self.record(tenant).await?;
         let keys = Arc::new(self.open(tenant, &stored.sealed_keys)?);
-        self.opened.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Arc::clone(&keys));
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        if self.forgotten.load(Ordering::Acquire) == forgotten {
+            opened.insert(tenant.clone(), Arc::clone(&keys));
+        }
         Ok(keys)
     }
 }

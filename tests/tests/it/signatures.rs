@@ -105,6 +105,9 @@ fn whatever_of_a_signed_request_is_changed_it_is_refused() {
         refused(&send(&server, ("POST", path), &good, &manifest.replace("signed", "forged")), "");
         refused(&send(&server, ("PUT", "/api/v1/agents/a/endpoints/b"), &good, &manifest), "");
         refused(&send(&server, ("POST", "/api/v1/agents?x=y"), &good, &manifest), "");
+        let mut more = good.clone();
+        more.push(("idempotency-key".to_owned(), "another".to_owned()));
+        refused(&send(&server, ("POST", path), &more, &manifest), "idempotency-key");
         for place in 0..good.len() {
             let mut changed = good.clone();
             let value = changed[place].1.clone();
@@ -186,6 +189,14 @@ fn a_signed_address_works_for_as_long_as_it_says() {
     let answer = server.call("GET", &address(0), &[], "");
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(answer.json()["items"].is_array());
+    let admin = Signing::new(&server, "admin");
+    let head = RequestHead { method: "DELETE", path: "/api/v1/agents/none", query: "", headers: &headers };
+    let long = |seconds| {
+        let query = admin.signer().presign(head, payload, admin.now(), seconds).unwrap();
+        server.call("DELETE", &format!("/api/v1/agents/none?{query}"), &[], "")
+    };
+    refused(&long(901), "900 seconds");
+    assert_eq!(long(900).code(), "ERR_NOT_FOUND");
     refused(&server.call("GET", &address(-61_000), &[], ""), "expired");
     refused(&server.call("GET", &address(0).replace("limit=3", "limit=4"), &[], ""), "");
     refused(&server.call("GET", &address(0), &[("x-api-key", &server.admin)], ""), "several credentials");

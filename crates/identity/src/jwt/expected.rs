@@ -15,7 +15,8 @@ impl Leeway {
         (seconds <= 300).then(|| Self(seconds.into()))
     }
 
-    pub(super) fn as_secs(self) -> u64 {
+    /// The seconds.
+    pub fn as_secs(self) -> u64 {
         self.0
     }
 }

@@ -23,7 +23,7 @@ const SESSION_TOKEN_LENGTH_MAX: usize = 4_096;
 
 /// Headers that change what a request means: one that is there and not signed could have been
 /// added or changed by anybody on the way. `x-amzn-trace-id` may be, proxies do so.
-const SIGNED_IF_PRESENT: [&str; 2] = ["x-amz-", "x-amzn-bedrock-agentcore-"];
+const SIGNED_IF_PRESENT: [&str; 4] = ["x-amz-", "x-amzn-bedrock-agentcore-", "x-aegis-", "idempotency-key"];
 
 /// Why a request's signature was not read. Holds names of headers and parameters, no values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

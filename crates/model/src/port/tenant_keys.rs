@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::error::Fault;
 use crate::id::TenantId;
 
-/// A tenant's own keys. Wiped by the adapter that made them; never printed.
+/// A tenant's own keys. Never printed.
 pub struct TenantSecrets {
     /// For MACs of requests and results in the ledger.
     pub mac_key: [u8; 32],

@@ -150,6 +150,11 @@ async fn an_issuer_that_lies_is_not_believed() {
         world.publish(&format!("{ISSUER}{DISCOVERY}"), Ok(said.to_owned()));
         assert_eq!(check(&issuer, &key(1)).await, Err(Code::IssuerUnreachable), "{said}");
     }
+    let (inner, world) = issuer();
+    world.publish("http://127.0.0.1/keys", Ok(serde_json::to_string(&WorkloadKey::public_set(&[&key(1)])).unwrap()));
+    let inside = format!(r#"{{"issuer":"{ISSUER}","jwks_uri":"http://127.0.0.1/keys"}}"#);
+    world.publish(&format!("{ISSUER}{DISCOVERY}"), Ok(inside));
+    assert_eq!(check(&inner, &key(1)).await, Err(Code::IssuerUnreachable), "it leads this server to itself");
     for keys in ["", "{}", r#"{"keys":1}"#] {
         let (issuer, world) = issuer();
         world.publish(KEYS, Ok(keys.to_owned()));
