@@ -128,7 +128,7 @@ fn pip(folder: &Path, source: &Path) -> Result<(), Failure> {
     let version = Call::new("/usr/bin/python3", folder).with(["-c", version]).read()?;
     let call = Call::new("python3", folder).with(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"]);
     // What else is installed on this machine does not matter to a folder of their own.
-    let call = call.variable("PIP_NO_WARN_CONFLICTS", "1").variable("PIP_ROOT_USER_ACTION", "ignore");
+    let call = call.with(["--no-warn-conflicts"]).variable("PIP_ROOT_USER_ACTION", "ignore");
     let call = call.with(["--python-version", version.trim(), "--requirement", "requirements.txt", "--target"]);
     call.with([source]).run()
 }
