@@ -302,3 +302,20 @@ fn answer(received: &[u8]) -> Answer {
         .collect();
     Answer { status, headers, text: body.to_owned() }
 }
+
+/// Every file below a directory, with its bytes; images of disks are left out by their size.
+pub fn files_below(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut waiting = vec![directory.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(directory).unwrap().flatten() {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                waiting.push(entry.path());
+            } else if kind.is_file() && entry.metadata().unwrap().len() < 64 << 20 {
+                found.push((entry.path(), fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    found
+}

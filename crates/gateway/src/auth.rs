@@ -20,8 +20,10 @@ use crate::{App, Peer, signed};
 pub(crate) struct Known {
     pub who: Authenticated,
     pub request: Request,
-    owed: Option<OwedBody>,
-    once: Option<Once>,
+    /// What the credential says of a body that comes later.
+    pub owed: Option<OwedBody>,
+    /// What the credential is good for once.
+    pub once: Option<Once>,
 }
 
 impl Known {
@@ -93,7 +95,7 @@ impl Holder {
 pub(crate) async fn authenticate(app: &App, operation: Operation, request: Request) -> Result<Known, Fault> {
     let address = request.extensions().get::<Peer>().map(|Peer(address)| *address);
     let found = match signed::is_signed(&request) {
-        true => by_signature(app, operation, address, request).await,
+        true => signed::authenticate(app, operation, address, request).await,
         false => by_key(app, request).await,
     };
     if let Ok(known) = &found {
@@ -103,16 +105,6 @@ pub(crate) async fn authenticate(app: &App, operation: Operation, request: Reque
         401 => failed_authentication(app, address, fault),
         _ => fault,
     })
-}
-
-async fn by_signature(
-    app: &App,
-    operation: Operation,
-    address: Option<IpAddr>,
-    request: Request,
-) -> Result<Known, Fault> {
-    let verified = signed::authenticate(app, operation, address, request).await?;
-    Ok(Known { who: verified.known, request: verified.request, owed: verified.owed, once: verified.once })
 }
 
 async fn by_key(app: &App, request: Request) -> Result<Known, Fault> {

@@ -11,21 +11,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aegis_identity::sigv4::{
-    Admission, Claims, Form, OwedBody, ReplayCache, RequestHead, SigningKey, VerifyError, VerifyOptions, check, verify,
+    Admission, Claims, Form, ReplayCache, RequestHead, SigningKey, VerifyError, VerifyOptions, check, verify,
     verify_head,
 };
 use aegis_model::operation::Effect;
 use aegis_model::{Code, Fault, Operation, TenantId, Timestamp};
-use aegis_tenancy::{Authenticated, Signer};
+use aegis_tenancy::Signer;
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request};
-use axum::http::request::Parts;
 use axum::http::{Uri, header};
 use bytes::Bytes;
 use hyper::body::Body as _;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use crate::App;
+use crate::auth::Known;
 use crate::body::{BodySize, take_body};
 
 /// How the header form begins.
@@ -56,7 +57,7 @@ pub(crate) struct Signatures {
     since: Timestamp,
     seen: Mutex<HashMap<TenantId, ReplayCache>>,
     of_address: Places<Option<IpAddr>>,
-    in_all: Places<()>,
+    in_all: Semaphore,
 }
 
 /// A signature that counts once.
@@ -64,14 +65,6 @@ pub(crate) struct Once {
     signature: [u8; 32],
     signed_at: Timestamp,
     valid_until: Timestamp,
-}
-
-/// A request of somebody who is known, and what its body still owes.
-pub(crate) struct Verified {
-    pub known: Authenticated,
-    pub owed: Option<OwedBody>,
-    pub once: Option<Once>,
-    pub request: Request,
 }
 
 impl Signatures {
@@ -83,7 +76,7 @@ impl Signatures {
             since: Timestamp::from_millis(now.as_millis() / 1_000 * 1_000),
             seen: Mutex::default(),
             of_address: Places::default(),
-            in_all: Places::default(),
+            in_all: Semaphore::new(IN_ALL_MAX),
         }
     }
 
@@ -123,15 +116,17 @@ pub(crate) async fn authenticate(
     operation: Operation,
     address: Option<IpAddr>,
     request: Request,
-) -> Result<Verified, Fault> {
+) -> Result<Known, Fault> {
     if request.headers().contains_key("x-api-key") {
         return Err(Fault::new(Code::CredentialInvalid, "the request carries several credentials"));
     }
     let now = app.rooms.clock.now();
     let (parts, body) = request.into_parts();
-    let head = Head::of(&parts)?;
-    let headers = head.headers();
-    let claims = Claims::read(head.as_signed(&headers)).map_err(refused)?;
+    // The path as it came: a router below another sees only the rest of it.
+    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(whole)| whole);
+    let headers: Vec<_> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let (method, path, query) = (parts.method.as_str(), uri.path(), uri.query().unwrap_or_default());
+    let claims = Claims::read(RequestHead { method, path, query, headers: &headers }).map_err(refused)?;
     let rules = &app.signatures;
     check(&claims, &rules.options, now).map_err(refused)?;
     let signer = match claims.session_token() {
@@ -152,7 +147,7 @@ pub(crate) async fn authenticate(
         }
         Err(error) => return Err(refused(error)),
     };
-    let Some(Signer { known, .. }) = signer else { return Err(refused("the signature does not hold")) };
+    let Some(Signer { who, .. }) = signer else { return Err(refused("the signature does not hold")) };
     let once = (operation.effect() != Effect::Read).then(|| Once {
         signature: claims.signature(),
         signed_at: claims.signed_at(),
@@ -170,7 +165,7 @@ pub(crate) async fn authenticate(
     if let Some(uri) = plain {
         *request.uri_mut() = uri;
     }
-    Ok(Verified { known, owed, once, request })
+    Ok(Known { who, request, owed, once })
 }
 
 /// Takes in the body of somebody who is not known yet.
@@ -196,36 +191,6 @@ fn refused(why: impl std::fmt::Display) -> Fault {
     Fault::new(Code::CredentialInvalid, why.to_string())
 }
 
-/// The head of a request, as it came.
-struct Head<'a> {
-    parts: &'a Parts,
-    path: &'a str,
-    query: &'a str,
-    /// Over HTTP/2 it stands in the address.
-    host: Option<&'a str>,
-}
-
-impl<'a> Head<'a> {
-    fn of(parts: &'a Parts) -> Result<Self, Fault> {
-        let whole = parts.extensions.get::<OriginalUri>();
-        let uri = whole.map_or(&parts.uri, |OriginalUri(uri)| uri);
-        let host = match parts.headers.contains_key(header::HOST) {
-            true => None,
-            false => uri.authority().map(axum::http::uri::Authority::as_str),
-        };
-        Ok(Self { parts, path: uri.path(), query: uri.query().unwrap_or_default(), host })
-    }
-
-    fn headers(&self) -> Vec<(&'a str, &'a [u8])> {
-        let given = self.parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        given.chain(self.host.map(|host| ("host", host.as_bytes()))).collect()
-    }
-
-    fn as_signed<'h>(&'h self, headers: &'h [(&'h str, &'h [u8])]) -> RequestHead<'h> {
-        RequestHead { method: self.parts.method.as_str(), path: self.path, query: self.query, headers }
-    }
-}
-
 impl Signatures {
     /// A place for a body of nobody who is known yet.
     fn places(&self, address: Option<IpAddr>) -> Result<impl Sized + use<'_>, Fault> {
@@ -234,7 +199,7 @@ impl Signatures {
             Fault::new(Code::Overloaded, why).with("retry_after_ms", 1_000)
         };
         let of_address = self.of_address.take(address.map(network), OF_ADDRESS_MAX).ok_or_else(full)?;
-        let in_all = self.in_all.take((), IN_ALL_MAX).ok_or_else(full)?;
+        let in_all = self.in_all.try_acquire().map_err(|_| full())?;
         Ok((of_address, in_all))
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Must not know: what a signature covers.
 
-use aegis_identity::sigv4::{AccessKey, AccessKeyId, SecretAccessKey};
+use aegis_identity::sigv4::{AccessKeyId, SecretAccessKey};
 use aegis_model::api::AwsKey;
 use aegis_model::key::{KeyRecord, KeySecret};
 use aegis_model::{Code, Fault, KeyId, TenantId, Timestamp};
@@ -18,7 +18,7 @@ const PREFIX: &str = "AEGIS";
 /// Whoever holds a key that signs, if the signature holds.
 pub struct Signer {
     /// Who.
-    pub known: Authenticated,
+    pub who: Authenticated,
     /// What he signs with.
     pub secret: SecretAccessKey,
 }
@@ -37,7 +37,7 @@ impl Tenancy {
         let opened = self.vault.unseal(&record.info.tenant, &place(&record.info.id), &sealed_secret).await?;
         let text = std::str::from_utf8(&opened).map_err(Fault::internal)?;
         let secret = SecretAccessKey::parse(text).map_err(Fault::internal)?;
-        Ok(Some(Signer { known: Authenticated::from(record.info), secret }))
+        Ok(Some(Signer { who: Authenticated::from(record.info), secret }))
     }
 
     /// The key of that name that counts, and its sealed secret.
@@ -52,7 +52,7 @@ impl Tenancy {
 
     /// Makes a key that signs, for that tenant.
     pub(crate) async fn make_access_key(&self, tenant: &TenantId, id: &KeyId) -> Result<Made, Fault> {
-        let secret = AccessKey::generate(&self.random()?).secret;
+        let secret = SecretAccessKey::generate(&self.random()?);
         let sealed_secret = self.vault.seal(tenant, &place(id), secret.reveal().as_bytes()).await?;
         let aws = AwsKey {
             access_key_id: name_of(id)?,
@@ -92,6 +92,7 @@ mod tests {
     fn the_name_of_a_key_leads_to_it_and_no_other_text_does() {
         let id = KeyId::generate(Timestamp::from_millis(7), [9; 10]);
         let name = name_of(&id).unwrap();
+        assert!(name.len() == 31 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
         assert_eq!(key_of(&AccessKeyId::parse(&name).unwrap()), Some(id));
         for wrong in [&name.to_lowercase(), &name[1..], &format!("{name}0"), "AEGIS", "AKIAIOSFODNN7EXAMPLE"] {
             assert_eq!(key_of(&AccessKeyId::parse(wrong).unwrap()), None, "{wrong}");

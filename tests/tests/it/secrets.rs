@@ -1,10 +1,9 @@
 //! Secrets: what they can do for whom, and that their values are nowhere to be found.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use it::{Answer, TestServer};
+use it::{Answer, TestServer, files_below};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -46,23 +45,6 @@ fn aegis(server: &TestServer, arguments: &[&str], input: &str) -> Output {
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
-}
-
-/// Every file below a directory, with its bytes.
-fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    let mut waiting = vec![dir.to_owned()];
-    while let Some(directory) = waiting.pop() {
-        for entry in std::fs::read_dir(directory).unwrap().flatten() {
-            let kind = entry.file_type().unwrap();
-            if kind.is_dir() {
-                waiting.push(entry.path());
-            } else if kind.is_file() && entry.metadata().unwrap().len() < 64 << 20 {
-                found.push((entry.path(), std::fs::read(entry.path()).unwrap()));
-            }
-        }
-    }
-    found
 }
 
 fn holds(bytes: &[u8], wanted: &str) -> bool {
@@ -271,11 +253,11 @@ fn a_value_is_in_no_file_no_log_no_ledger_and_no_answer() {
         }
     };
     told.iter().for_each(|text| look("an answer", text.as_bytes()));
-    let running = files(server.home());
+    let running = files_below(server.home());
     assert!(running.len() > 6, "{}", running.len());
     running.iter().for_each(|(path, bytes)| look(&path.display().to_string(), bytes));
     assert_eq!(server.stop(), 0);
-    files(server.home()).iter().for_each(|(path, bytes)| look(&path.display().to_string(), bytes));
+    files_below(server.home()).iter().for_each(|(path, bytes)| look(&path.display().to_string(), bytes));
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -322,7 +304,7 @@ fn of_a_deleted_tenants_secrets_nothing_opens_and_its_ledger_verifies() {
     assert_eq!(server.stop(), 0);
     assert_eq!(alter(&server, find), "None");
     // What a master key could open is not left in a corner of a page either, nor a part of it.
-    for (path, bytes) in files(&server.data()) {
+    for (path, bytes) in files_below(&server.data()) {
         for part in data_key.as_bytes().chunks(24).map(|part| std::str::from_utf8(part).unwrap()) {
             assert!(part.len() < 24 || !holds(&bytes, part), "{}", path.display());
         }

@@ -3,7 +3,7 @@
 
 use aegis_identity::sigv4::{AccessKeyId, BodyHeader, PathRule, Payload, RequestHead, SecretAccessKey, Signer};
 use aegis_model::Timestamp;
-use it::{Answer, TestServer};
+use it::{Answer, TestServer, files_below};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -213,19 +213,9 @@ fn a_revoked_key_signs_nothing_and_secrets_are_nowhere_in_the_data() {
     assert_eq!(server.admin("DELETE", &format!("/api/v1/keys/{}", signing.key_id), "").status, 204);
     refused(&signing.ask(&server, "GET", "/api/v1/agents", ""), "");
     let secret = signing.secret.reveal().as_bytes();
-    let mut looked_at = 0;
-    let mut waiting = vec![server.home().to_owned()];
-    while let Some(directory) = waiting.pop() {
-        for entry in std::fs::read_dir(directory).unwrap().flatten() {
-            let kind = entry.file_type().unwrap();
-            if kind.is_dir() {
-                waiting.push(entry.path());
-            } else if kind.is_file() && entry.metadata().unwrap().len() < 64 << 20 {
-                let bytes = std::fs::read(entry.path()).unwrap();
-                looked_at += 1;
-                assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", entry.path().display());
-            }
-        }
+    let files = files_below(server.home());
+    for (path, bytes) in &files {
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", path.display());
     }
-    assert!(looked_at > 3);
+    assert!(files.len() > 3);
 }

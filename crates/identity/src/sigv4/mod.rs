@@ -29,7 +29,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use access_key::{AccessKey, AccessKeyError, AccessKeyId, SecretAccessKey};
+pub use access_key::{AccessKeyError, AccessKeyId, SecretAccessKey};
 pub use claims::{Claims, Form, ReadError};
 pub use path::PathRule;
 pub use replay::{Admission, ReplayCache};
