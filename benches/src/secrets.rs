@@ -19,7 +19,7 @@ use aegis_model::{
     Act, Caller, CorrelationId, DecisionId, Operation, Principal, ReasonClass, Role, SecretName, TenantId, Timestamp,
 };
 use aegis_store::{Cached, SqliteStore};
-use aegis_tenancy::{Issuers, Roots, Tenancy, Vault};
+use aegis_tenancy::{Issuers, Roots, Tenancy, Vault, WorkloadNames};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -141,7 +141,8 @@ pub fn tenancy(store: Arc<dyn Store>) -> Tenancy {
     let vault = Arc::new(Vault::new(Arc::clone(&store), Arc::clone(&entropy), MasterKey::new([6; 32])));
     let journal = Arc::new(Journal::new(store, Arc::clone(&vault) as Arc<_>));
     let issuers = Issuers::new(Vec::new(), &fetch, &clock);
-    Tenancy::new(journal, vault, entropy, Roots { master: &master, region: "us-east-1", issuers })
+    let names = WorkloadNames { issuer: "https://aegis.example".to_owned(), trust_domain: "aegis.example".to_owned() };
+    Tenancy::new(journal, vault, entropy, Roots { master: &master, region: "us-east-1", issuers, names })
 }
 
 /// An act of the server itself.

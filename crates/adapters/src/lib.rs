@@ -4,3 +4,4 @@ pub mod agent_http;
 pub mod fetch;
 pub mod logs;
 pub mod objects;
+pub mod wire;

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     agent, audit, completions, doctor, endpoint, freeze, init, invoke, key, policy, run, secret, session, tenant, thaw,
-    up,
+    up, whoami,
 };
 use crate::output::Format;
 
@@ -74,5 +74,6 @@ pub(crate) enum Verb {
     Audit(audit::Verb),
     Freeze(freeze::Arguments),
     Thaw(thaw::Arguments),
+    Whoami(whoami::Arguments),
     Completions(completions::Arguments),
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use aegis_ledger::journal::{Denial, Journal};
 use aegis_model::operation::{Effect, ResourceKind};
 use aegis_model::port::Entropy;
-use aegis_model::{AgentName, Caller, Code, Decision, DecisionId, Fault, Operation, ReasonClass, Role, Timestamp};
+use aegis_model::{
+    AgentName, Caller, Code, Decision, DecisionId, Fault, Operation, Principal, ReasonClass, Role, Timestamp,
+};
 use aegis_policy::{ActionName, ContextValue, Request, Resource, Sets, Subject, Verdict, decide};
 
 use crate::{Freezes, Policies};
@@ -148,7 +150,11 @@ fn context(ask: &Ask<'_>) -> BTreeMap<String, ContextValue> {
 /// What the caller is told. Operators see which rules decided; others only that it is a no.
 fn denied(ask: &Ask<'_>, decision: &Decision) -> Fault {
     let (operation, role) = (ask.operation.as_str(), ask.caller.role.as_str());
-    let fault = Fault::new(Code::Denied, format!("`{operation}` is not permitted to role `{role}`"))
+    let whom = match &ask.caller.principal {
+        Principal::Agent { name } => format!("agent `{name}` at the door of its box"),
+        _ => format!("role `{role}`"),
+    };
+    let fault = Fault::new(Code::Denied, format!("`{operation}` is not permitted to {whom}"))
         .with("decision_id", decision.id.as_str())
         .with("reason", serde_json::json!(decision.class));
     if ask.caller.role < Role::Operator {

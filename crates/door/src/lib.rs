@@ -18,6 +18,8 @@
 //! socket that travels beside a message, made by the side the receiver may trust. So the
 //! kernel multiplexes, with back-pressure, and nobody inside can reach another's stream. A
 //! connection to a server inside can only be made inside; the host looks at what it is handed.
+//! What a program inside says to the API comes the same way: the guest listens on the box's
+//! loopback, and hands over each connection that it takes there.
 //!
 //! Must not know: sockets, the clock, what a message brings about.
 #![deny(clippy::indexing_slicing)]
@@ -28,8 +30,8 @@ pub mod limits;
 pub mod message;
 pub mod setup;
 
-pub use dialogue::{Dialogue, OPENS_MAX, Violation};
+pub use dialogue::{Dialogue, Violation};
 pub use frame::{FRAME_BYTES_MAX, FrameError, decode, encode};
 pub use limits::{Allowance, DESCRIPTORS_MAX, Limits};
-pub use message::{Ended, Failure, FileFailure, JobId, ProcessId, StreamKind, ToGuest, ToHost};
+pub use message::{API_PORT, Ended, Failure, FileFailure, JobId, ProcessId, StreamKind, ToGuest, ToHost};
 pub use setup::{Descriptors, Limit, Mount, Setup, Source};

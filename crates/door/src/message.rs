@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::setup::Setup;
 
+/// Where programs in a box find the API, on the box's own loopback.
+pub const API_PORT: u16 = 7700;
+
 /// A program in a box, numbered by the host.
 pub type ProcessId = u32;
 /// A piece of work that the guest does itself, numbered by the host.

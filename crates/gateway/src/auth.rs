@@ -1,4 +1,5 @@
-//! Who asks: by an API key or a token that is shown, or by a signature. Exactly one credential proves it.
+//! Who asks: by an API key or a token that is shown, or by a signature. Exactly one credential
+//! proves it. Whoever comes through the door of a box has proven it by that.
 //!
 //! Must not know: what is asked for.
 
@@ -7,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_identity::sigv4::OwedBody;
-use aegis_model::{Code, Fault, Operation, TenantId};
+use aegis_model::port::Occupant;
+use aegis_model::{Code, Fault, Operation, Principal, Role, TenantId, Timestamp};
 use aegis_tenancy::Authenticated;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -75,6 +77,11 @@ impl Holder {
         Self { app: Arc::clone(app), who }
     }
 
+    /// From when on the credential is worthless, if it says so itself.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.who.until
+    }
+
     /// Waits until the credential does not hold any more: revoked, expired, its tenant deleted.
     #[expect(clippy::disallowed_methods, reason = "nobody tells when a credential ends")]
     pub(crate) async fn lost(&self) {
@@ -93,6 +100,9 @@ impl Holder {
 /// Finds out who asks. An address that keeps failing is told to slow down; a valid key is not
 /// made to pay for what others at its address do.
 pub(crate) async fn authenticate(app: &App, operation: Operation, request: Request) -> Result<Known, Fault> {
+    if let Some(occupant) = request.extensions().get::<Arc<Occupant>>() {
+        return Ok(Known { who: at_the_door(occupant), request, owed: None, once: None });
+    }
     let address = request.extensions().get::<Peer>().map(|Peer(address)| *address);
     let found = match signed::is_signed(&request) {
         true => signed::authenticate(app, operation, address, request).await,
@@ -105,6 +115,13 @@ pub(crate) async fn authenticate(app: &App, operation: Operation, request: Reque
         401 => failed_authentication(app, address, fault),
         _ => fault,
     })
+}
+
+/// The agent in that box. What it shows of credentials beside is not looked at: clients send
+/// placeholders, and whoever is in a box acts as nobody else.
+fn at_the_door(occupant: &Occupant) -> Authenticated {
+    let principal = Principal::Agent { name: occupant.agent.clone() };
+    Authenticated { principal, tenant: occupant.tenant.clone(), role: Role::Viewer, until: None }
 }
 
 async fn by_key(app: &App, request: Request) -> Result<Known, Fault> {

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use aegis_model::port::Occupant;
 use aegis_model::{Act, Code, Fault, TenantId};
 use axum::http::HeaderMap;
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub struct Call {
     pub body: Bytes,
     /// Whoever holds the credential.
     pub holder: Holder,
+    /// Who lives in the box, if the request comes through its door.
+    pub occupant: Option<Arc<Occupant>>,
     /// Gives the connection away, if it is to become something else's.
     pub upgrade: Option<OnUpgrade>,
 }
@@ -44,6 +47,15 @@ impl Call {
     /// The caller's tenant.
     pub fn tenant(&self) -> &TenantId {
         &self.act.caller.tenant
+    }
+
+    /// Whoever lives in the box that this comes from.
+    ///
+    /// # Errors
+    /// `StateInvalid` when it comes from elsewhere.
+    pub fn occupant(&self) -> Result<&Occupant, Fault> {
+        let elsewhere = || Fault::new(Code::StateInvalid, "only an agent in its box can ask for this");
+        self.occupant.as_deref().ok_or_else(elsewhere)
     }
 
     /// A path parameter in its type. What cannot be a name names nothing: 404.

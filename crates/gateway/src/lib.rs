@@ -17,6 +17,7 @@ mod multipart;
 mod openapi;
 mod origin;
 mod page;
+mod published;
 mod rate;
 mod reply;
 mod route;
@@ -33,6 +34,7 @@ use aegis_identity::sigv4::VerifyOptions;
 use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
 use aegis_model::port::{Clock, Entropy};
+use aegis_model::{Principal, TenantId};
 use aegis_tenancy::Tenancy;
 use axum::Router;
 use tokio::sync::Semaphore;
@@ -94,7 +96,7 @@ pub struct App {
     limits: Limits,
     hosts: Hosts,
     metrics: Arc<Metrics>,
-    key_rates: rate::Rates<aegis_model::Principal>,
+    key_rates: rate::Rates<(TenantId, Principal)>,
     failure_rates: rate::Rates<std::net::IpAddr>,
     large_bodies: Semaphore,
     signatures: signed::Signatures,
@@ -150,6 +152,7 @@ pub fn router(app: &Arc<App>) -> Router {
     Router::new()
         .merge(open.clone())
         .route("/openapi.json", axum::routing::get(openapi::serve))
+        .merge(published::router())
         .nest("/api/v1", api.merge(open))
         .fallback(edge::no_such_route)
         .method_not_allowed_fallback(edge::method_not_allowed)

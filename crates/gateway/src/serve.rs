@@ -8,6 +8,7 @@ use std::time::Duration;
 use aegis_dispatch::Ask;
 use aegis_model::act::DecisionMark;
 use aegis_model::operation::{Effect, ResourceKind};
+use aegis_model::port::Occupant;
 use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, Timestamp};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -36,7 +37,8 @@ pub async fn serve(
         Ok(known) => known,
         Err(fault) => return Refusal(fault).into_response(),
     };
-    let taken = app.key_rates.take(&known.who.principal, app.rooms.clock.elapsed_ns());
+    let whose = (known.who.tenant.clone(), known.who.principal.clone());
+    let taken = app.key_rates.take(&whose, app.rooms.clock.elapsed_ns());
     let allowance = match taken {
         Ok(allowance) => allowance,
         Err(allowance) => return too_fast(allowance),
@@ -75,6 +77,7 @@ async fn admitted(
     let (known, request, mut owed) = known.into_parts();
     let (mut parts, body) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
+    let occupant = parts.extensions.remove::<Arc<Occupant>>();
     let correlation_id = parts.extensions.get::<CorrelationId>().cloned();
     let correlation_id = correlation_id.ok_or_else(|| Fault::new(Code::Internal, "an internal error occurred"))?;
     let caller =
@@ -107,7 +110,9 @@ async fn admitted(
     let query = parts.uri.query().unwrap_or("").to_owned();
     let asked = parameters.clone();
     let holder = Holder::new(app, known);
-    let call = Call { app: Arc::clone(app), act, parameters, query, headers: parts.headers, body, holder, upgrade };
+    let app_too = Arc::clone(app);
+    let headers = parts.headers;
+    let call = Call { app: app_too, act, parameters, query, headers, body, holder, upgrade, occupant };
     let done = carried_out(operation, handler(call)).await;
     let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &asked, at, request_digest };
     settled(app, &ask, wish, done).await

@@ -1,6 +1,7 @@
 //! The bodies of requests and answers: shared by the server, the SDK and the command line,
 //! and the source of the schemas in OpenAPI.
 
+mod identity;
 mod key;
 mod secret;
 
@@ -19,6 +20,7 @@ use crate::ledger::Entry;
 use crate::manifest::Manifest;
 use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
+pub use identity::{Identity, IdentityToken, IdentityTokenWish, WorkloadIdentity};
 pub use key::{AwsKey, KeyCreate, KeyCreated};
 pub use secret::{SecretRotate, SecretSet};
 

@@ -17,11 +17,13 @@ pub enum ActionGroup {
     Administer,
     /// Managing tenants.
     Platform,
+    /// What nobody but an agent in its box may do.
+    Inside,
 }
 
 impl ActionGroup {
-    /// Every group, weakest first.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Operate, Self::Administer, Self::Platform];
+    /// Every group, weakest first, and the one of no role last.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Operate, Self::Administer, Self::Platform, Self::Inside];
 
     /// The group as it is written in policies.
     pub const fn as_str(self) -> &'static str {
@@ -30,6 +32,7 @@ impl ActionGroup {
             Self::Operate => "operate",
             Self::Administer => "administer",
             Self::Platform => "platform",
+            Self::Inside => "inside",
         }
     }
 }
@@ -183,6 +186,9 @@ operations! {
     KeyList "key_list" Get "/keys" Administer Read Tenant "List the API keys, without their secrets.";
     KeyCreate "key_create" Post "/keys" Administer Change Tenant "Create an API key; its secret is shown once.";
     KeyRevoke "key_revoke" Delete "/keys/{key_id}" Administer Control Key "Revoke an API key at once.";
+    IdentityView "identity_view" Get "/identity" Read Read Tenant "Say who asks, as this server knows it.";
+    IdentityToken "identity_token" Post "/identity/tokens" Inside Change Tenant "Issue a short-lived token by which a session proves to one other who it is.";
+    IdentityKeyRotate "identity_key_rotate" Post "/identity/keys" Platform Change Tenant "Sign the tokens of sessions with a new key; the one before is published until its last token has expired.";
     SecretList "secret_list" Get "/secrets" Operate Read Tenant "List the secrets, without their values.";
     SecretView "secret_view" Get "/secrets/{name}" Operate Read Secret "Show a secret and its versions, without a value.";
     SecretSet "secret_set" Put "/secrets/{name}" Administer Change Secret "Set a secret; what it was before is gone at once.";

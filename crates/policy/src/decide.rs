@@ -9,6 +9,7 @@ use cedar_policy::{Authorizer, Decision};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::action::ActionName;
 use crate::facts::Facts;
 use crate::request::{Request, SubjectKind};
 use crate::set::PolicySet;
@@ -20,7 +21,8 @@ pub struct Sets<'a> {
     pub platform: &'a PolicySet,
     /// The rules of the principal's tenant.
     pub tenant: &'a PolicySet,
-    /// The grants of the agent. `None` for everybody else; an agent without is denied.
+    /// The grants of the agent, for what leaves its box. `None` for everybody else; an agent
+    /// without is denied.
     pub grants: Option<&'a PolicySet>,
 }
 
@@ -65,10 +67,13 @@ pub(crate) fn decide_by(
         Ok(facts) => {
             let platform = ask(PolicyLayer::Platform, sets.platform, &facts);
             let tenant = ask(PolicyLayer::Tenant, sets.tenant, &facts);
-            let grants = match (sets.grants, request.subject.kind) {
-                (Some(set), _) => Some(ask(PolicyLayer::Grants, set, &facts)),
-                (None, SubjectKind::Agent) => Some(not_permitted(PolicyLayer::Grants)),
-                (None, SubjectKind::Key | SubjectKind::User | SubjectKind::System) => None,
+            let grants = match (sets.grants, request.subject.kind, request.action) {
+                // Grants are for what leaves a box; what an agent may do of the API is there for
+                // every agent, or for none.
+                (_, SubjectKind::Agent, ActionName::Operation(_)) => None,
+                (Some(set), ..) => Some(ask(PolicyLayer::Grants, set, &facts)),
+                (None, SubjectKind::Agent, _) => Some(not_permitted(PolicyLayer::Grants)),
+                (None, SubjectKind::Key | SubjectKind::User | SubjectKind::System, _) => None,
             };
             [platform, tenant].into_iter().chain(grants).collect()
         }

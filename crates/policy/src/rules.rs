@@ -1,8 +1,8 @@
 //! The rules that come with the house. Roles are policies like any other, generated from the
 //! table of operations' groups. Must not know what a tenant adds.
 
-use aegis_model::Role;
 use aegis_model::operation::ActionGroup;
+use aegis_model::{Operation, Role};
 
 use crate::action::GrantAction;
 use crate::quote::literal;
@@ -20,7 +20,7 @@ const fn groups_of(role: Role) -> &'static [ActionGroup] {
 }
 
 /// The installation's own rules: roles, what agents may ask for at all, and the wall between
-/// tenants. An agent may do nothing of the API.
+/// tenants. Of the API, an agent may do what is there for agents, and ask who it is.
 pub fn platform_rules() -> Vec<PolicySource> {
     let roles = Role::ALL.into_iter().map(role_rule);
     let agents = PolicySource {
@@ -31,13 +31,22 @@ pub fn platform_rules() -> Vec<PolicySource> {
             literal(GrantAction::GROUP)
         ),
     };
+    let inside = PolicySource {
+        id: "inside".to_owned(),
+        text: format!(
+            "// At the door of its box, an agent may do what is there for agents, and ask who it is.\n\
+             permit (principal is Agent, action in [Action::{}, Action::{}], resource);\n",
+            literal(ActionGroup::Inside.as_str()),
+            literal(Operation::IdentityView.as_str())
+        ),
+    };
     let wall = PolicySource {
         id: "tenants".to_owned(),
         text: "// Nobody acts outside their own tenant, whatever any other rule says.\n\
                forbid (principal, action, resource) unless { resource.tenant == principal.tenant };\n"
             .to_owned(),
     };
-    roles.chain([agents, wall]).collect()
+    roles.chain([agents, inside, wall]).collect()
 }
 
 fn role_rule(role: Role) -> PolicySource {

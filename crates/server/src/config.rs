@@ -11,6 +11,10 @@ use aegis_model::{Role, TenantId};
 use aegis_tenancy::Trust;
 use serde::Deserialize;
 
+mod identity;
+
+use identity::IdentityConfig;
+
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
 pub struct UpOptions {
@@ -64,6 +68,14 @@ pub enum ConfigError {
     /// Nobody could sign for it.
     #[error("`auth.region` has 1 to 64 of the characters a-z, 0-9 and -, and `{0}` has not")]
     Region(String),
+    /// Nobody could find the keys there.
+    #[error(
+        "`identity.issuer` is the address of this server as others see it, `http://` or `https://`, and `{0}` is none"
+    )]
+    IdentityIssuer(String),
+    /// Nothing can be named in it.
+    #[error("`identity.trust_domain` has 1 to 255 of the characters a-z, 0-9, `.`, `-` and `_`, and `{0}` has not")]
+    TrustDomain(String),
     /// Its tokens could not be judged.
     #[error("`auth.issuers`, `{issuer}`: {problem}")]
     Issuer {
@@ -100,6 +112,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// Who asks, and how that is proven.
     pub auth: AuthConfig,
+    /// How sessions prove to others who they are.
+    pub identity: IdentityConfig,
     /// Boxes.
     pub boxes: BoxesConfig,
     /// Logs.
@@ -310,6 +324,7 @@ impl Default for Config {
             http: HttpConfig::default(),
             tls: None,
             auth: AuthConfig::default(),
+            identity: IdentityConfig::default(),
             boxes: BoxesConfig::default(),
             log: LogConfig::default(),
             drain_timeout_ms: 30_000,
@@ -466,6 +481,7 @@ impl Config {
         if !is_region(&self.auth.region) {
             return Err(ConfigError::Region(self.auth.region.clone()));
         }
+        self.identity.names("http://127.0.0.1")?;
         self.auth.issuers.iter().try_for_each(IssuerConfig::check)?;
         let names: std::collections::BTreeSet<&str> = self.auth.issuers.iter().map(|one| one.issuer.as_str()).collect();
         if names.len() < self.auth.issuers.len() {

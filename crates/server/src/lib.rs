@@ -6,6 +6,7 @@
 mod config;
 mod data_dir;
 mod doctor;
+mod door;
 mod listen;
 mod run;
 mod start_error;

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_gateway::{Metrics, Peer};
+use aegis_model::port::Occupant;
 use axum::Router;
 use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
@@ -106,10 +107,10 @@ impl Listener {
         let (router, tls, timeout) = (self.router.clone(), self.tls.clone(), self.header_timeout);
         tokio::spawn(async move {
             match tls {
-                None => converse(stream, peer, router, (timeout, stop)).await,
+                None => converse(TokioIo::new(stream), Asker::Peer(peer), router, (timeout, stop)).await,
                 Some(tls) => {
                     if let Ok(Ok(stream)) = tokio::time::timeout(timeout, tls.accept(stream)).await {
-                        converse(stream, peer, router, (timeout, stop)).await;
+                        converse(TokioIo::new(stream), Asker::Peer(peer), router, (timeout, stop)).await;
                     }
                 }
             }
@@ -119,13 +120,29 @@ impl Listener {
     }
 }
 
+/// Whose connection it is.
+#[derive(Clone)]
+pub enum Asker {
+    /// Somebody at that address.
+    Peer(IpAddr),
+    /// Whoever lives in that box.
+    Box(Arc<Occupant>),
+}
+
 /// Speaks HTTP on one connection until it ends.
-async fn converse<S>(stream: S, peer: IpAddr, router: Router, (timeout, mut stop): (Duration, watch::Receiver<bool>))
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+pub async fn converse<S>(
+    stream: S,
+    asker: Asker,
+    router: Router,
+    (timeout, mut stop): (Duration, watch::Receiver<bool>),
+) where
+    S: Read + Write + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        match asker.clone() {
+            Asker::Peer(address) => drop(request.extensions_mut().insert(Peer(address))),
+            Asker::Box(occupant) => drop(request.extensions_mut().insert(occupant)),
+        }
         answer(router.clone(), request)
     });
     let mut connection = pin!(
@@ -134,7 +151,7 @@ where
             .header_read_timeout(timeout)
             .max_buf_size(HEAD_SIZE_MAX_BYTES)
             .max_headers(HEADERS_MAX)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(stream, service)
             .with_upgrades()
     );
     let ended = tokio::select! {

@@ -59,16 +59,19 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     let data = DataDir::open(&config.data_dir)?;
     let api = bind(config.listen, "--listen").await?;
     let metrics = bind(config.metrics_listen, "--metrics-listen").await?;
-    let house = house(config, &data).await?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", api.local_addr().map_err(StartError::System)?);
+    let house = house(config, &data, &url).await?;
     let ready = Ready {
-        url: format!("{scheme}://{}", api.local_addr().map_err(StartError::System)?),
+        url,
         metrics_url: format!("http://{}/metrics", metrics.local_addr().map_err(StartError::System)?),
         data_dir: config.data_dir.clone(),
         admin_key: data.admin_key(),
         first_start: house.first_start,
     };
     let (stop, stopped) = watch::channel(false);
+    let header_timeout = Duration::from_millis(config.http.header_timeout_ms);
+    house.door.open(aegis_gateway::router(&house.app), header_timeout, stopped.clone());
     let serving =
         tokio::spawn(listener(config, &house, api, aegis_gateway::router(&house.app), tls).serve(stopped.clone()));
     let measured = listener(config, &house, metrics, aegis_gateway::metrics_router(&house.app), None);

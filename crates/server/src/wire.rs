@@ -19,12 +19,13 @@ use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
 use aegis_model::boxes::BoxError;
 use aegis_model::manifest::Isolation;
-use aegis_model::port::{AgentHttp, Clock, Entropy, Fetch, Integrity, Logs, Objects, Runtime, Store, TenantKeys};
+use aegis_model::port::{AgentHttp, Clock, Door, Entropy, Fetch, Integrity, Logs, Objects, Runtime, Store, TenantKeys};
 use aegis_runtime::process::{ProcessRuntime, Settings};
 use aegis_tenancy::{Issuers, Roots, Tenancy, Vault};
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::door::DoorService;
 use crate::start_error::StartError;
 use crate::system::{SystemClock, SystemEntropy};
 
@@ -40,6 +41,8 @@ pub struct House {
     pub tiers: Tiers,
     /// What runs in them.
     pub runs: Arc<Runs>,
+    /// What serves the doors of boxes.
+    pub door: Arc<DoorService>,
     /// Whether this was the first start.
     pub first_start: bool,
 }
@@ -55,19 +58,20 @@ struct Ports {
     master: MasterKey,
 }
 
-/// Builds the house in `data`.
-pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError> {
+/// Builds the house in `data`, which is to be found at `url`.
+pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, StartError> {
     let ports = wire_ports(config, data)?;
     let keys: Arc<dyn TenantKeys> = Arc::clone(&ports.vault) as Arc<dyn TenantKeys>;
     let journal = Arc::new(Journal::new(Arc::clone(&ports.store), Arc::clone(&keys)));
-    let tenancy = wire_tenancy(config, &ports, &journal)?;
+    let tenancy = wire_tenancy(config, &ports, &journal, url)?;
     let first_start = first_start(&tenancy, &*ports.clock, data).await?;
     let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
     let policies = Arc::new(Policies::new(Arc::clone(&fleet), Arc::clone(&ports.entropy))?);
     let gate = wire_gate(&ports, &journal, &policies, &freezes);
     let tiers = wire_tiers(config, data, &ports.clock).await;
-    let sessions = wire_sessions(config, data, &ports, &tiers)?;
+    let door = Arc::new(DoorService::default());
+    let sessions = wire_sessions(config, data, &ports, (&tiers, &door))?;
     let runs = Runs::new(Parts {
         journal: Arc::clone(&journal),
         fleet: Arc::clone(&fleet),
@@ -93,7 +97,7 @@ pub async fn house(config: &Config, data: &DataDir) -> Result<House, StartError>
     let hosts = Hosts::new(&config.http.hosts, &config.http.origins);
     let metrics = Metrics::new(tiers.all().cloned().collect());
     let app = App::new(rooms, config.limits(), hosts, Arc::new(metrics));
-    Ok(House { app, store: ports.store, clock: ports.clock, tiers, runs, first_start })
+    Ok(House { app, store: ports.store, clock: ports.clock, tiers, runs, door, first_start })
 }
 
 fn wire_ports(config: &Config, data: &DataDir) -> Result<Ports, StartError> {
@@ -133,7 +137,12 @@ async fn wire_tiers(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -> 
     Tiers::default().with(Isolation::Process, process)
 }
 
-fn wire_sessions(config: &Config, data: &DataDir, ports: &Ports, tiers: &Tiers) -> Result<Arc<Sessions>, StartError> {
+fn wire_sessions(
+    config: &Config,
+    data: &DataDir,
+    ports: &Ports,
+    (tiers, door): (&Tiers, &Arc<DoorService>),
+) -> Result<Arc<Sessions>, StartError> {
     let path = data.code();
     let unusable = |cause| StartError::DataDir { path: path.clone(), cause };
     let code = CodeDirectories::open(path.clone(), Arc::clone(&ports.objects)).map_err(unusable)?;
@@ -148,6 +157,7 @@ fn wire_sessions(config: &Config, data: &DataDir, ports: &Ports, tiers: &Tiers) 
         code,
         admission,
         http: wire_agent_http(),
+        door: Arc::clone(door) as Arc<dyn Door>,
         logs: Arc::clone(&ports.logs),
         clock: Arc::clone(&ports.clock),
     }))
@@ -186,9 +196,10 @@ async fn wire_process(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -
     Ok(Arc::new(ProcessRuntime::open(settings).await?))
 }
 
-fn wire_tenancy(config: &Config, ports: &Ports, journal: &Arc<Journal>) -> Result<Tenancy, StartError> {
+fn wire_tenancy(config: &Config, ports: &Ports, journal: &Arc<Journal>, url: &str) -> Result<Tenancy, StartError> {
     let issuers = Issuers::new(config.auth.trusts(), &wire_fetch(config)?, &ports.clock);
-    let roots = Roots { master: &ports.master, region: &config.auth.region, issuers };
+    let names = config.identity.names(url)?;
+    let roots = Roots { master: &ports.master, region: &config.auth.region, issuers, names };
     Ok(Tenancy::new(Arc::clone(journal), Arc::clone(&ports.vault), Arc::clone(&ports.entropy), roots))
 }
 

@@ -11,6 +11,7 @@ mod secrets;
 mod tenants;
 mod uses;
 mod vault;
+mod workloads;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use first_start::FirstStart;
 pub use issuers::{Issuers, Trust};
 pub use keys::Authenticated;
 pub use vault::Vault;
+pub use workloads::WorkloadNames;
 
 /// What is the same for the whole installation.
 pub struct Roots<'a> {
@@ -35,6 +37,8 @@ pub struct Roots<'a> {
     pub region: &'a str,
     /// Whose tokens are believed.
     pub issuers: Issuers,
+    /// By which names it vouches for sessions.
+    pub names: WorkloadNames,
 }
 
 /// Tenants and keys.
@@ -47,6 +51,7 @@ pub struct Tenancy {
     region: String,
     issuers: Issuers,
     uses: uses::Uses,
+    workloads: workloads::Workloads,
 }
 
 impl Tenancy {
@@ -61,6 +66,7 @@ impl Tenancy {
             region: roots.region.to_owned(),
             issuers: roots.issuers,
             uses: uses::Uses::default(),
+            workloads: workloads::Workloads::new(roots.names),
         }
     }
 

@@ -258,4 +258,4 @@ fn put_secret(tenant: &TenantId, record: &SecretRecord, expect: Expect) -> Resul
 
 #[cfg(test)]
 #[path = "secrets_tests.rs"]
-mod tests;
+pub(crate) mod tests;

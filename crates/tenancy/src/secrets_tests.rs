@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Issuers, Roots, Vault};
+use crate::{Issuers, Roots, Vault, WorkloadNames};
 
 struct Counting(AtomicU8);
 
@@ -46,7 +46,7 @@ impl Clock for Nobody {
     }
 }
 
-fn at(ms: u64) -> Timestamp {
+pub(crate) fn at(ms: u64) -> Timestamp {
     Timestamp::from_millis(ms)
 }
 
@@ -55,8 +55,8 @@ fn name() -> SecretName {
 }
 
 /// An installation with a tenant, on a disk of its own.
-struct World {
-    tenancy: Tenancy,
+pub(crate) struct World {
+    pub(crate) tenancy: Tenancy,
     store: Arc<dyn Store>,
     dir: TempDir,
 }
@@ -72,17 +72,26 @@ fn rooms(dir: &Path, first_random: u8) -> (Tenancy, Arc<dyn Store>) {
     let journal = Arc::new(Journal::new(Arc::clone(&store), Arc::clone(&vault) as Arc<_>));
     let (fetch, clock): (Arc<dyn Fetch>, Arc<dyn Clock>) = (Arc::new(Nobody), Arc::new(Nobody));
     let issuers = Issuers::new(Vec::new(), &fetch, &clock);
-    let roots = Roots { master: &master, region: "us-east-1", issuers };
+    let names = WorkloadNames { issuer: "https://aegis.example".to_owned(), trust_domain: "aegis.example".to_owned() };
+    let roots = Roots { master: &master, region: "us-east-1", issuers, names };
     (Tenancy::new(journal, vault, entropy, roots), store)
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (tenancy, store) = rooms(dir.path(), 1);
         let start = tenancy.first_start(at(1)).await.unwrap().unwrap();
         tenancy.complete(start).await.unwrap();
         tenancy.tenant_create(&act("default", Operation::TenantCreate, 2), acme()).await.unwrap();
+        Self { tenancy, store, dir }
+    }
+
+    /// As it is after the server was started again.
+    pub(crate) fn restarted(self) -> Self {
+        let Self { tenancy, store, dir } = self;
+        drop((tenancy, store));
+        let (tenancy, store) = rooms(dir.path(), 90);
         Self { tenancy, store, dir }
     }
 
@@ -118,7 +127,7 @@ fn acme() -> TenantId {
     "acme".parse().unwrap()
 }
 
-fn act(tenant: &str, operation: Operation, ms: u64) -> Act {
+pub(crate) fn act(tenant: &str, operation: Operation, ms: u64) -> Act {
     Act {
         caller: Caller {
             tenant: tenant.parse().unwrap(),
@@ -240,9 +249,7 @@ async fn with_the_tenant_its_secrets_are_gone_for_everybody() {
     world.tenancy.tenant_delete(&delete, &acme()).await.unwrap();
     assert_eq!(world.read(None, 30).await, Err(Code::NotFound));
     // Not even the vault of a new server, which has the master key, opens what is still stored.
-    let World { tenancy, store, dir } = world;
-    drop((tenancy, store));
-    let (tenancy, store) = rooms(dir.path(), 90);
+    let World { tenancy, store, dir: _dir } = world.restarted();
     let stored = store.get(&key).await.unwrap().unwrap();
     assert_eq!(stored.body, kept.body, "the sealed bytes are still there");
     let record: SecretRecord = read(&stored).unwrap();

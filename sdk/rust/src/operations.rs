@@ -3,10 +3,11 @@
 
 use aegis_model::agent::Endpoint;
 use aegis_model::api::{
-    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest,
-    InvokeRequest, KeyCreate, KeyCreated, LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyAsk,
-    PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest, PolicyTestResult, ProofQuery, ProofView, RunBegun,
-    RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
+    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest, Identity,
+    IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated, LedgerItems, LogLines, LogQuery, Page,
+    PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest, PolicyTestResult, ProofQuery,
+    ProofView, RunBegun, RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest,
+    VersionView,
 };
 use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
@@ -190,6 +191,30 @@ impl Client {
     /// See [`ClientError`].
     pub async fn secret_view(&self, name: &SecretName) -> Answer<SecretInfo> {
         self.read(Request::of(Operation::SecretView).at("name", name)).await
+    }
+
+    /// Says who asks, as the server knows it.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn identity_view(&self) -> Answer<Identity> {
+        self.read(Request::of(Operation::IdentityView)).await
+    }
+
+    /// Issues a token by which a session proves to one other who it is; only in a box.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn identity_token(&self, wish: &IdentityTokenWish) -> Answer<IdentityToken> {
+        self.read(Request::of(Operation::IdentityToken).json(wish)).await
+    }
+
+    /// Signs the tokens of sessions with a new key from now on.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn identity_key_rotate(&self) -> Answer<()> {
+        self.act(Request::of(Operation::IdentityKeyRotate)).await
     }
 
     /// Sets a secret; what it was before is gone at once.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
-    ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, InvokeRequest, KeyCreate, LogQuery, PageQuery,
-    PolicyAsk, PolicyTest, ProofQuery, RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate,
-    ThawRequest,
+    ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish, InvokeRequest, KeyCreate, LogQuery,
+    PageQuery, PolicyAsk, PolicyTest, ProofQuery, RunListQuery, SecretRotate, SecretSet, SessionListQuery,
+    TenantCreate, ThawRequest,
 };
 use aegis_model::exec::ExecRequest;
 use aegis_model::freeze::FreezeTarget;
@@ -174,6 +174,10 @@ async fn call_all(client: &Client) {
     let _ = client.policy_explain(&ask).await;
     let _ = client.ledger_checkpoint().await;
     let _ = client.ledger_key_rotate().await;
+    let _ = client.identity_view().await;
+    let wish = IdentityTokenWish { audience: "vault".to_owned(), lifetime_s: None };
+    let _ = client.identity_token(&wish).await;
+    let _ = client.identity_key_rotate().await;
     let _ = client.ledger_entries(&EntriesQuery { from: Some(5), limit: None }).await;
     let _ = client.ledger_proof(&ProofQuery { position: 5, size: Some(9) }).await;
     let _ = client.ledger_consistency(&ConsistencyQuery { from: 5, to: None }).await;

@@ -44,6 +44,7 @@ pub fn run(name: &str, arguments: &[&str]) -> ExitCode {
         ("spin", []) => Some(measures::spin()),
         ("cpu", [milliseconds]) => milliseconds.parse().ok().map(measures::burn),
         ("tty", []) => Some(terminal::run()),
+        ("tcp-speak", [port]) => port.parse().ok().map(servers::tcp_speak),
         ("tcp-echo", [port]) => port.parse().ok().map(servers::tcp_echo),
         ("http", [port]) => port.parse().ok().map(servers::http),
         _ => None,

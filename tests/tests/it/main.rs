@@ -9,6 +9,7 @@ mod authorization;
 mod bundles;
 mod cli;
 mod crashes;
+mod door;
 mod faults;
 mod freeze;
 mod http_agents;

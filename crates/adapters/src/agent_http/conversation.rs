@@ -16,7 +16,7 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request};
 
-use super::wire::Wire;
+use crate::wire::Wire;
 
 /// The longest head of an answer, and the most that is held of its body.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;

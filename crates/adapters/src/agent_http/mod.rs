@@ -2,7 +2,6 @@
 //! not know: what is asked, of whom.
 
 mod conversation;
-mod wire;
 
 use aegis_model::port::{AgentHttp, Connection, HttpConversation, HttpError};
 use async_trait::async_trait;

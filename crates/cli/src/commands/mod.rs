@@ -19,6 +19,7 @@ pub(crate) mod session;
 pub(crate) mod tenant;
 pub(crate) mod thaw;
 pub(crate) mod up;
+pub(crate) mod whoami;
 
 use crate::app::Verb;
 use crate::context::Context;
@@ -42,6 +43,7 @@ pub(crate) fn perform(context: &mut Context, verb: Verb) -> Result<(), Failure> 
         Verb::Audit(verb) => audit::run(context, verb),
         Verb::Freeze(arguments) => freeze::run(context, &arguments),
         Verb::Thaw(arguments) => thaw::run(context, &arguments),
+        Verb::Whoami(arguments) => whoami::run(context, &arguments),
         Verb::Completions(arguments) => completions::run(context, &arguments),
     }
 }

@@ -19,16 +19,17 @@ its own group and every weaker one. How it is decided: [policies.md](policies.md
 pub(super) fn page() -> String {
     // Both are told weakest first: the rules of the house give each role one group more.
     let groups = ActionGroup::ALL.into_iter().zip(Role::ALL);
-    let sections: String = groups.map(|(group, role)| section(group, role)).collect();
-    format!("{NOTICE}{BEGINNING}{}", sections.trim_end().to_owned() + "\n")
+    let held = |(group, role): (ActionGroup, Role)| section(group, &format!("from role `{}`", role.as_str()));
+    let sections: String = groups.map(held).collect();
+    let inside = section(ActionGroup::Inside, "agents at the door of their box, and no role");
+    format!("{NOTICE}{BEGINNING}{sections}{}", inside.trim_end().to_owned() + "\n")
 }
 
-fn section(group: ActionGroup, role: Role) -> String {
+fn section(group: ActionGroup, holders: &str) -> String {
     let rows: String = Operation::ALL.iter().filter(|operation| operation.group() == group).map(row).collect();
     format!(
-        "## `{}`: from role `{}`\n\n| operation | on | stopped | HTTP | what it does |\n|---|---|---|---|---|\n{rows}\n",
+        "## `{}`: {holders}\n\n| operation | on | stopped | HTTP | what it does |\n|---|---|---|---|---|\n{rows}\n",
         group.as_str(),
-        role.as_str()
     )
 }
 

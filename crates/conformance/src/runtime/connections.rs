@@ -19,6 +19,8 @@ pub(super) async fn cases(subject: &Subject) {
     case("a connection ends with its server", server_gone(subject)).await;
     case("a connection ends with its box", box_gone(subject)).await;
     case("so many connections may be open and no more", so_many(subject)).await;
+    case("what is opened inside is served outside", opened(subject)).await;
+    case("what is opened inside ends with its box", opened_and_gone(subject)).await;
 }
 
 /// A box in which the server runs and listens.
@@ -132,4 +134,46 @@ async fn so_many(subject: &Subject) {
     let mut next = made.connect(PORT).await.expect("there is room again");
     assert_eq!(echo(&mut next, b"next").await, b"next");
     made.kill().await;
+}
+
+/// Where the API is found inside.
+const API_PORT: u16 = 7700;
+
+async fn speak(made: &dyn LiveBox) -> Running {
+    exec(made, &["tcp-speak", &API_PORT.to_string()]).await.expect("started")
+}
+
+async fn opened(subject: &Subject) {
+    let made = subject.plain().await;
+    // One that is opened before anybody serves waits.
+    let mut first = speak(&*made).await;
+    first.input.write(Bytes::from_static(b"hello")).await.expect("written");
+    let mut openings = made.openings().expect("given out once");
+    assert!(made.openings().is_none(), "given out twice");
+    let Connection { mut input, mut output } = openings.next().await.expect("a stream");
+    assert_eq!(output.read().await, Ok(Some(Bytes::from_static(b"hello"))));
+    input.write(Bytes::from_static(b"who is there?")).await.expect("written");
+    assert_eq!(first.output.read().await, Ok(Some(Bytes::from_static(b"who is there?"))));
+    // Each side learns that the other says no more.
+    drop(first.input);
+    assert_eq!(output.read().await, Ok(None));
+    drop((input, output));
+    assert_eq!(first.output.read().await, Ok(None));
+    let mut second = speak(&*made).await;
+    let mut stream = openings.next().await.expect("another stream");
+    stream.input.write(Bytes::from_static(b"!")).await.expect("written");
+    assert_eq!(second.output.read().await, Ok(Some(Bytes::from_static(b"!"))));
+    made.kill().await;
+}
+
+async fn opened_and_gone(subject: &Subject) {
+    let made = subject.plain().await;
+    let mut openings = made.openings().expect("given out once");
+    let speaker = speak(&*made).await;
+    let mut stream = openings.next().await.expect("a stream");
+    made.kill().await;
+    assert!(openings.next().await.is_none());
+    assert!(matches!(stream.output.read().await, Ok(None) | Err(_)), "nobody says anything any more");
+    assert!(made.openings().is_none());
+    drop(speaker);
 }

@@ -14,7 +14,7 @@ use aegis_model::boxes::{
 };
 use aegis_model::life::box_cycle::{Event, State};
 use aegis_model::manifest::Isolation;
-use aegis_model::port::{ByteSink, ByteSource, Connection, LiveBox, Running, Runtime, Steering};
+use aegis_model::port::{ByteSink, ByteSource, Connection, LiveBox, Openings, Running, Runtime, Steering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
@@ -40,6 +40,9 @@ struct Core {
     /// Servers that listen: each is handed the server's side of every connection.
     servers: Mutex<BTreeMap<u16, mpsc::Sender<Stage>>>,
     connections: Arc<AtomicUsize>,
+    /// The box's side of what is opened inside, and the host's until it is taken.
+    opened: mpsc::Sender<Connection>,
+    openings: Mutex<Option<mpsc::Receiver<Connection>>>,
 }
 
 struct FakeBox {
@@ -65,6 +68,7 @@ impl Runtime for FakeRuntime {
         if resources.memory_bytes == 0 || resources.pids == 0 || resources.cpu_millis == 0 {
             return Err(BoxError::Unacceptable("it may use nothing".to_owned()));
         }
+        let (opened, openings) = mpsc::channel(STREAMS_WAITING);
         let core = Arc::new(Core {
             state: Mutex::new(State::Cold),
             end: watch::Sender::new(None),
@@ -74,6 +78,8 @@ impl Runtime for FakeRuntime {
             alive: Arc::clone(&self.alive),
             servers: Mutex::default(),
             connections: Arc::default(),
+            opened,
+            openings: Mutex::new(Some(openings)),
         });
         let agent = plan.agent.map(|agent| start(&core, &agent)).transpose()?;
         core.step(Event::Prepared)?;
@@ -188,6 +194,11 @@ impl LiveBox for FakeBox {
         Ok(Connection { input, output: Box::new(Heard(Source(Some(from_server), Arc::clone(&self.core)), place)) })
     }
 
+    fn openings(&self) -> Option<Box<dyn Openings>> {
+        let streams = lock(&self.core.openings).take()?;
+        Some(Box::new(Streams { streams, end: self.core.end.subscribe() }))
+    }
+
     async fn file_put(&self, path: &str, bytes: Bytes, _executable: bool) -> Result<(), BoxError> {
         self.core.alive()?;
         lock(&self.core.files).insert(beneath(path)?, bytes);
@@ -242,6 +253,25 @@ fn beneath(path: &str) -> Result<String, BoxError> {
     let inside = |part: Component<'_>| matches!(part, Component::Normal(_));
     let refused = path.is_empty() || !Path::new(path).components().all(inside);
     if refused { Err(file(path, "leads out of the workspace", FileProblem::Refused)) } else { Ok(path.to_owned()) }
+}
+
+/// Streams that wait to be served.
+const STREAMS_WAITING: usize = 64;
+
+/// What is opened inside, for as long as the box lives.
+struct Streams {
+    streams: mpsc::Receiver<Connection>,
+    end: watch::Receiver<Option<BoxEnd>>,
+}
+
+#[async_trait]
+impl Openings for Streams {
+    async fn next(&mut self) -> Option<Connection> {
+        tokio::select! {
+            stream = self.streams.recv() => stream,
+            _ = self.end.wait_for(Option::is_some) => None,
+        }
+    }
 }
 
 /// The most connections into a box.
@@ -377,6 +407,7 @@ async fn act(mut stage: Stage, words: Vec<String>) -> Exit {
             drop((input, output));
             std::future::pending::<()>().await;
         }
+        "tcp-speak" => speak(stage).await,
         "tcp-echo" => listen(stage, word(3).parse().unwrap_or_default()).await,
         "print-forever" => while stage.output.send(Bytes::from(vec![b'x'; 4_096])).await.is_ok() {},
         "daemonise" => {
@@ -385,6 +416,31 @@ async fn act(mut stage: Stage, words: Vec<String>) -> Exit {
         _ => {}
     }
     Exit::Code(0)
+}
+
+/// Opens a stream to the API: says there what it is told, and tells what it hears there.
+async fn speak(stage: Stage) {
+    let Stage { mut input, output, core } = stage;
+    let (to_host, from_box) = mpsc::channel(PIECES);
+    let (to_box, mut from_host) = mpsc::channel(PIECES);
+    let host = Connection {
+        input: Box::new(Sink(Some((to_box, Arc::clone(&core))))),
+        output: Box::new(Source(Some(from_box), Arc::clone(&core))),
+    };
+    if core.opened.try_send(host).is_err() {
+        return;
+    }
+    let saying = async move {
+        while let Some(bytes) = input.recv().await {
+            let _ = to_host.send(bytes).await;
+        }
+    };
+    let hearing = async move {
+        while let Some(bytes) = from_host.recv().await {
+            let _ = output.send(bytes).await;
+        }
+    };
+    tokio::join!(saying, hearing);
 }
 
 /// Serves connections until it is ended; they end with it.

@@ -4,6 +4,7 @@
 //! Must not know: how runs are decided and recorded.
 
 pub mod admission;
+mod door;
 mod http;
 mod live;
 pub mod log;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aegis_model::api::VersionView;
 use aegis_model::boxes::BoxError;
 use aegis_model::life::session::EndReason;
-use aegis_model::port::{AgentHttp, Clock, LiveBox, Logs};
+use aegis_model::port::{AgentHttp, Clock, Door, LiveBox, Logs, Occupant};
 use aegis_model::{AgentName, Code, Fault, SessionId, TenantId};
 
 use crate::Tiers;
@@ -37,6 +38,7 @@ pub(crate) struct Makers {
     pub(crate) admission: Arc<Admission>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) http: Arc<dyn AgentHttp>,
+    pub(crate) door: Arc<dyn Door>,
     pub(crate) logs: Arc<dyn Logs>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -51,6 +53,8 @@ pub struct SessionParts {
     pub admission: Arc<Admission>,
     /// How agents that are servers are spoken to.
     pub http: Arc<dyn AgentHttp>,
+    /// What serves the doors of boxes.
+    pub door: Arc<dyn Door>,
     /// What they write to their logs.
     pub logs: Arc<dyn Logs>,
     /// The time.
@@ -68,9 +72,11 @@ impl Makers {
         let plan = &wish.plan;
         let runtime = self.tiers.of(plan.isolation).map_err(Fault::from)?;
         if plan.warm > 0
-            && let Some(ready) = self.pools.take(&(wish.tenant.clone(), wish.agent.clone()), wish.version)
+            && let Some((live, place, occupant)) =
+                self.pools.take(&(wish.tenant.clone(), wish.agent.clone()), wish.version)
         {
-            return Ok(ready);
+            occupant.settle(&wish.id);
+            return Ok((live, place));
         }
         let place = match self.admission.spare(&plan.plan.resources) {
             Some(place) => place,
@@ -83,6 +89,9 @@ impl Makers {
             }
         };
         let live = runtime.create(live::with_agent(plan)).await.map_err(live::start_fault)?;
+        let occupant = Arc::new(Occupant::new(wish.tenant.clone(), wish.agent.clone(), wish.version));
+        occupant.settle(&wish.id);
+        door::serve(&self.door, &*live, &occupant);
         Ok((live, place))
     }
 }
@@ -115,10 +124,10 @@ impl Drop for Seat {
 impl Sessions {
     /// No session yet.
     pub fn new(parts: SessionParts) -> Arc<Self> {
-        let SessionParts { tiers, code, admission, http, logs, clock } = parts;
+        let SessionParts { tiers, code, admission, http, door, logs, clock } = parts;
         let warmer = Warmer { http: Arc::clone(&http), clock: Arc::clone(&clock) };
-        let pools = Pools::new(tiers.clone(), Arc::clone(&admission), warmer);
-        let makers = Arc::new(Makers { tiers, code, admission, pools, http, logs, clock });
+        let pools = Pools::new(tiers.clone(), Arc::clone(&admission), warmer, Arc::clone(&door));
+        let makers = Arc::new(Makers { tiers, code, admission, pools, http, door, logs, clock });
         Arc::new(Self { makers, live: Mutex::default() })
     }
 

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use aegis_model::life::box_cycle::State;
-use aegis_model::port::LiveBox;
+use aegis_model::port::{Door, LiveBox, Occupant};
 use aegis_model::{AgentName, TenantId};
 
 use super::admission::{Admission, Place};
+use super::door;
 use super::live::with_agent;
 use super::plan::SessionPlan;
 use super::warmth::Warmer;
@@ -31,6 +32,7 @@ type Whose = (TenantId, AgentName);
 struct Ready {
     live: Arc<dyn LiveBox>,
     place: Place,
+    occupant: Arc<Occupant>,
     made_ns: u64,
 }
 
@@ -47,13 +49,14 @@ pub(crate) struct Pools {
     tiers: Tiers,
     admission: Arc<Admission>,
     warmer: Warmer,
+    door: Arc<dyn Door>,
     shelves: Mutex<HashMap<Whose, Shelf>>,
 }
 
 impl Pools {
     /// No box is ready yet.
-    pub fn new(tiers: Tiers, admission: Arc<Admission>, warmer: Warmer) -> Arc<Self> {
-        let pools = Arc::new(Self { tiers, admission, warmer, shelves: Mutex::default() });
+    pub fn new(tiers: Tiers, admission: Arc<Admission>, warmer: Warmer, door: Arc<dyn Door>) -> Arc<Self> {
+        let pools = Arc::new(Self { tiers, admission, warmer, door, shelves: Mutex::default() });
         tokio::spawn(tend(Arc::downgrade(&pools)));
         pools
     }
@@ -80,8 +83,8 @@ impl Pools {
         self.refill(&whose);
     }
 
-    /// A box of that version that is well, if one is ready.
-    pub fn take(self: &Arc<Self>, whose: &Whose, version: u64) -> Option<(Arc<dyn LiveBox>, Place)> {
+    /// A box of that version that is well, if one is ready, and who lives in it.
+    pub fn take(self: &Arc<Self>, whose: &Whose, version: u64) -> Option<(Arc<dyn LiveBox>, Place, Arc<Occupant>)> {
         let (found, unfit) = {
             let mut shelves = self.shelves();
             let shelf = shelves.get_mut(whose).filter(|shelf| shelf.version == version)?;
@@ -97,7 +100,7 @@ impl Pools {
         };
         discard(unfit);
         self.refill_soon(whose);
-        found.map(|ready| (ready.live, ready.place))
+        found.map(|ready| (ready.live, ready.place, ready.occupant))
     }
 
     /// Gives up a box that is ready, so that somebody who waits has room.
@@ -161,8 +164,11 @@ impl Pools {
         let Ok(runtime) = self.tiers.of(plan.isolation) else { return false };
         let Some(place) = self.admission.spare(&plan.plan.resources) else { return false };
         let Ok(live) = runtime.create(with_agent(&plan)).await else { return false };
+        let (tenant, agent) = whose.clone();
+        let occupant = Arc::new(Occupant::new(tenant, agent, version));
+        door::serve(&self.door, &*live, &occupant);
         let warmed = self.warmer.warm_up(&live, &plan).await.is_ok();
-        let ready = Ready { live, place, made_ns: self.warmer.clock.elapsed_ns() };
+        let ready = Ready { live, place, occupant, made_ns: self.warmer.clock.elapsed_ns() };
         if !warmed {
             // Whoever comes gets a fresh box, and hears from it what is wrong.
             discard([ready]);

@@ -3,6 +3,7 @@
 mod agent;
 mod endpoint;
 mod freeze;
+mod identity;
 mod inside;
 mod invocation;
 mod key;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Route> {
         session::routes(),
         inside::routes(),
         key::routes(),
+        identity::routes(),
         secret::routes(),
         tenant::routes(),
         policy::routes(),

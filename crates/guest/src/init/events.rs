@@ -11,6 +11,8 @@ use rustix::io::Errno;
 pub enum Woken {
     /// The host said something, or is gone.
     Control,
+    /// Something inside wants to speak to the API.
+    Api,
     /// A child has ended.
     Children,
     /// A pump can go on.
@@ -19,7 +21,8 @@ pub enum Woken {
 
 const CONTROL: u64 = 0;
 const CHILDREN: u64 = 1;
-const PUMPS: u64 = 2;
+const API: u64 = 2;
+const PUMPS: u64 = 3;
 
 /// Events taken in at once.
 const AT_ONCE: usize = 32;
@@ -78,6 +81,7 @@ fn data(woken: Woken) -> EventData {
     EventData::new_u64(match woken {
         Woken::Control => CONTROL,
         Woken::Children => CHILDREN,
+        Woken::Api => API,
         Woken::Pump(number) => PUMPS.saturating_add(number),
     })
 }
@@ -87,6 +91,7 @@ fn woken(event: &Event) -> Woken {
     match data.u64() {
         CONTROL => Woken::Control,
         CHILDREN => Woken::Children,
+        API => Woken::Api,
         number => Woken::Pump(number - PUMPS),
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! Must not know: what a program is for; whether it should be started.
 
+mod api;
 mod connect;
 mod events;
 mod files;
@@ -42,6 +43,7 @@ pub struct Init {
     directory: String,
     events: Events,
     children: OwnedFd,
+    api: OwnedFd,
     processes: BTreeMap<ProcessId, Process>,
     jobs: BTreeMap<i32, JobId>,
     pumps: BTreeMap<u64, Pump>,
@@ -67,14 +69,17 @@ impl Init {
     pub fn new(control: Control, standing: Standing) -> Result<Self, Errno> {
         let events = Events::new()?;
         let children = reap::announcements()?;
+        let api = api::listen(aegis_door::API_PORT)?;
         events.watch(control.descriptor(), Woken::Control)?;
         events.watch(children.as_fd(), Woken::Children)?;
+        events.watch(api.as_fd(), Woken::Api)?;
         let lifetime_ends_ns = (standing.lifetime_ms > 0).then(|| after_ms(now_ns(), standing.lifetime_ms));
         Ok(Self {
             control,
             directory: standing.directory,
             events,
             children,
+            api,
             processes: BTreeMap::new(),
             jobs: BTreeMap::new(),
             pumps: BTreeMap::new(),
@@ -95,6 +100,7 @@ impl Init {
                 match event {
                     Woken::Control => self.take_messages(),
                     Woken::Children => self.take_children(),
+                    Woken::Api => self.open(),
                     Woken::Pump(pump) => self.turn(pump),
                 }
             }
@@ -209,6 +215,14 @@ impl Init {
         let told = connected.and_then(|stream| self.control.hand_over(&ToHost::Connected { job }, stream.as_fd()));
         if let Err(errno) = told {
             self.control.tell(&ToHost::ConnectFailed { job, errno: errno.raw_os_error() });
+        }
+    }
+
+    /// Hands over who wants to speak to the API. If that cannot be done, he finds it closed.
+    fn open(&self) {
+        for stream in api::taken(&self.api) {
+            let kind = aegis_door::StreamKind::Api;
+            let _ = self.control.hand_over(&ToHost::Open { kind }, stream.as_fd());
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod agent_http;
 mod clock;
+mod door;
 mod entropy;
 mod fetch;
 mod integrity;
@@ -14,11 +15,14 @@ mod tenant_keys;
 
 pub use agent_http::{AgentHttp, HttpConversation, HttpError, HttpHead, HttpMethod, HttpRequest};
 pub use clock::Clock;
+pub use door::{Door, Occupant};
 pub use entropy::{Entropy, EntropyError};
 pub use fetch::{Fetch, FetchError};
 pub use integrity::Integrity;
 pub use logs::{LogError, Logs};
 pub use objects::{ObjectError, Objects};
-pub use runtime::{Answer, ByteSink, ByteSource, ClosedSink, Connection, LiveBox, Running, Runtime, Steering};
+pub use runtime::{
+    Answer, ByteSink, ByteSource, ClosedSink, Connection, LiveBox, Openings, Running, Runtime, Steering,
+};
 pub use store::{Store, StoreError, StoreResult};
 pub use tenant_keys::{TenantKeys, TenantSecrets};

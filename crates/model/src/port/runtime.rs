@@ -66,6 +66,10 @@ pub trait LiveBox: Send + Sync {
     /// One that nobody listens on is `NotListening`.
     async fn connect(&self, port: u16) -> Result<Connection, BoxError>;
 
+    /// The streams that something inside opens to the API. They are given out once; what is
+    /// opened before waits, and what nobody takes is closed when too much waits.
+    fn openings(&self) -> Option<Box<dyn Openings>>;
+
     /// Writes a file below `/workspace`, with the directories that lead to it. It appears
     /// whole or not at all.
     async fn file_put(&self, path: &str, bytes: Bytes, executable: bool) -> Result<(), BoxError>;
@@ -110,6 +114,14 @@ pub struct Connection {
     pub input: Box<dyn ByteSink>,
     /// What it says. A connection that breaks is an error, not the end of what it says.
     pub output: Box<dyn ByteSource>,
+}
+
+/// Streams that something in a box opens.
+#[async_trait]
+pub trait Openings: Send {
+    /// The next one; `None` when the box is gone. From the box's side the connection is the
+    /// client's: `output` is what it says, `input` what it is told.
+    async fn next(&mut self) -> Option<Connection>;
 }
 
 /// Steering a program that runs.

@@ -20,8 +20,8 @@ fn may(role: Role, group: ActionGroup) -> bool {
     match role {
         Role::Viewer => matches!(group, ActionGroup::Read),
         Role::Operator => matches!(group, ActionGroup::Read | ActionGroup::Operate),
-        Role::Admin => !matches!(group, ActionGroup::Platform),
-        Role::PlatformAdmin => true,
+        Role::Admin => !matches!(group, ActionGroup::Platform | ActionGroup::Inside),
+        Role::PlatformAdmin => group != ActionGroup::Inside,
     }
 }
 
@@ -76,11 +76,13 @@ fn a_key_may_act_on_itself() {
 }
 
 #[test]
-fn an_agent_has_nothing_of_the_api_even_with_a_role() {
+fn an_agent_has_of_the_api_what_is_there_for_agents_even_with_a_role() {
     let house = House::new().with_grants(&[source("all", "permit (principal, action, resource);")]);
     for operation in Operation::ALL {
         let subject = Subject { role: Some(Role::PlatformAdmin), ..agent("triage") };
-        assert_eq!(house.class(&request(subject, *operation, on(*operation))), NotPermitted, "{operation:?}");
+        let its_own = operation.group() == ActionGroup::Inside || *operation == Operation::IdentityView;
+        let expected = if its_own { Permitted } else { NotPermitted };
+        assert_eq!(house.class(&request(subject, *operation, on(*operation))), expected, "{operation:?}");
     }
 }
 

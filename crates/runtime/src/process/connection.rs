@@ -1,5 +1,5 @@
-//! Connections to servers inside a box: TCP streams in the box's own network, made by the
-//! guest and used from here. Whoever made one may still hold it, and change how it is set up;
+//! Connections into a box: TCP streams in the box's own network, made or taken by the guest
+//! and used from here. Whoever made one may still hold it, and change how it is set up;
 //! so every call says itself that it does not wait.
 //! Must not know: what is said on them.
 
@@ -25,7 +25,7 @@ use super::watched::watched;
 /// Bytes that are taken in at once.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// How many connections into one box are open, or being made.
+/// How many connections of one kind are open, or being made.
 #[derive(Debug, Default)]
 pub struct Places(Arc<AtomicU32>);
 
@@ -53,7 +53,7 @@ impl Drop for Place {
 /// # Errors
 /// When the guest handed over something else.
 pub fn judge(message: &ToHost, beside: &[OwnedFd]) -> Result<(), String> {
-    if matches!(message, ToHost::Connected { .. }) && !beside.iter().all(is_tcp) {
+    if matches!(message, ToHost::Connected { .. } | ToHost::Open { .. }) && !beside.iter().all(is_tcp) {
         return Err("what it handed over is no connection".to_owned());
     }
     Ok(())

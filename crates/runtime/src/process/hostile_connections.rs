@@ -1,7 +1,7 @@
 //! The host against a guest that is asked for a connection: it hands over what is none, or one
 //! that it keeps its hands on.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 
@@ -118,6 +118,23 @@ fn meddle(enemy: &Enemy, job: u32) {
     drop(ours);
     server.write_all(b"!").expect("written");
     std::mem::forget(server);
+}
+
+/// Opens a stream; its other end, which is the program's inside.
+pub fn open(enemy: &Enemy) -> TcpStream {
+    let (handed, inside) = tcp();
+    enemy.with(&encode(&ToHost::Open { kind: StreamKind::Api }).expect("a frame"), &[handed.as_fd()]);
+    inside
+}
+
+/// More streams than wait; serves when those that are too many were closed.
+pub fn open_many(enemy: &Enemy) {
+    let streams: Vec<TcpStream> = (0..STREAMS_WAITING + 40).map(|_| open(enemy)).collect();
+    // What waits is served in its order; so the last ones are too many.
+    for mut stream in streams.iter().skip(STREAMS_WAITING) {
+        assert_eq!(stream.read(&mut [0]).ok(), Some(0), "it was closed");
+    }
+    enemy.serve();
 }
 
 fn hand_over(enemy: &Enemy, job: u32, beside: &[&OwnedFd]) {

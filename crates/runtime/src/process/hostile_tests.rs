@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use aegis_door::{Ended, FRAME_BYTES_MAX, Failure, OPENS_MAX, StreamKind, ToGuest, ToHost, decode, encode};
+use aegis_door::{Ended, FRAME_BYTES_MAX, Failure, StreamKind, ToGuest, ToHost, decode, encode};
 use aegis_model::boxes::{BoxEnd, BoxError, BoxPlan, BoxResources, BoxSignal, Program, RootPlan};
 use aegis_model::port::{Clock, LiveBox, Runtime};
 use aegis_model::time::Timestamp;
@@ -98,6 +98,9 @@ async fn soon<T>(what: &str, waiting: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}: no end"))
 }
 
+/// Streams that wait to be served.
+const STREAMS_WAITING: usize = 64;
+
 /// Resident memory of this process.
 fn resident_kib() -> usize {
     let status = fs::read_to_string("/proc/self/status").expect("a status");
@@ -182,12 +185,33 @@ async fn a_stage_0_that_does_not_leave_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_many_ways_out_may_be_asked_for() {
+async fn so_many_streams_wait_to_be_served_and_no_more() {
     let Some(place) = place().await else { return };
-    let made = place.with("opens-most").await;
-    // It answers only when every stream that it opened was closed by the host.
-    soon("opens-most", made.file_put("file", Bytes::new(), false)).await.expect("it serves");
+    let made = place.with("opens-many").await;
+    // It answers only when the host has closed as many of its streams as are too many.
+    soon("opens-many", made.file_put("file", Bytes::new(), false)).await.expect("it serves");
+    let mut streams = made.openings().expect("given out once");
+    assert!(made.openings().is_none(), "given out twice");
+    for _ in 0..STREAMS_WAITING {
+        assert!(soon("opens-many", streams.next()).await.is_some());
+    }
     made.kill().await;
+    assert!(soon("opens-many", streams.next()).await.is_none());
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_opens_without_end_disturbs_nobody() {
+    let Some(place) = place().await else { return };
+    let neighbour = place.with("good").await;
+    let made = place.with("opens-floods").await;
+    let before_kib = resident_kib();
+    for _ in 0..50 {
+        soon("opens-floods", neighbour.file_put("file", Bytes::new(), false)).await.expect("the neighbour serves");
+    }
+    assert!(resident_kib().saturating_sub(before_kib) < 16 * 1024, "the host grew");
+    assert_eq!(made.kill().await, BoxEnd::Killed);
+    neighbour.kill().await;
     place.close().await;
 }
 
@@ -346,10 +370,13 @@ impl Enemy {
             "ready-again" => self.say(&ToHost::Ready),
             "enters-again" => self.say(&ToHost::Entered { pid: std::process::id() }),
             "setup-fails-late" => self.say(&ToHost::SetupFailed { step: "late".to_owned(), errno: 1 }),
-            "opens" => (0..=OPENS_MAX).for_each(|_| self.open(1)),
-            "opens-most" => self.open_most(),
+            "opens" => self.open(1),
+            "opens-many" => connections::open_many(self),
+            "opens-floods" => loop {
+                connections::open(self);
+            },
             "floods" => loop {
-                self.open(1);
+                self.say(&exited);
             },
             "answers" => self.answer(),
             "empty" => self.raw(&[], 0),
@@ -368,19 +395,6 @@ impl Enemy {
             }
         }
         leave(0);
-    }
-
-    /// As many ways out as may be asked for, each of them closed by the host.
-    fn open_most(&self) {
-        let (ours, theirs) = rustix::pipe::pipe().expect("a pipe");
-        for _ in 0..OPENS_MAX {
-            self.with(&encode(&ToHost::Open { kind: StreamKind::Api }).expect("a frame"), &[theirs.as_fd()]);
-        }
-        drop(theirs);
-        // Ends when nobody can write any more.
-        if rustix::io::read(&ours, &mut [0; 1]) == Ok(0) {
-            self.serve();
-        }
     }
 
     /// Everything that is expected of it, at once.

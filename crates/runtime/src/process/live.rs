@@ -9,7 +9,7 @@ use std::time::Duration;
 use aegis_door::{FRAME_BYTES_MAX, ToGuest};
 use aegis_model::boxes::{BoxEnd, BoxError, BoxSignal, BoxStats, Ending, Exit, Program, TerminalSize};
 use aegis_model::life::box_cycle::{Event, State};
-use aegis_model::port::{ByteSink, ByteSource, Connection, LiveBox, Running, Steering};
+use aegis_model::port::{ByteSink, ByteSource, Connection, LiveBox, Openings, Running, Steering};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
@@ -217,6 +217,10 @@ impl LiveBox for ProcessBox {
             ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => BoxError::NotListening(port),
             _ => BoxError::NoRoom(error.to_string()),
         })
+    }
+
+    fn openings(&self) -> Option<Box<dyn Openings>> {
+        self.shared.opened.take(&self.shared.counts)
     }
 
     async fn file_put(&self, path: &str, bytes: Bytes, executable: bool) -> Result<(), BoxError> {

@@ -18,6 +18,7 @@ mod disk;
 mod hearing;
 mod leftovers;
 mod live;
+mod openings;
 mod plan;
 mod root;
 mod shared;

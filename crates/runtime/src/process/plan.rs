@@ -52,7 +52,7 @@ const MASKED_DIRECTORIES: [&str; 8] = [
 ];
 
 /// What every program in a box finds in its environment.
-const ENVIRONMENT: [(&str, &str); 7] = [
+const ENVIRONMENT: [(&str, &str); 8] = [
     ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ("HOME", WORKSPACE),
     ("USER", "agent"),
@@ -60,7 +60,11 @@ const ENVIRONMENT: [(&str, &str); 7] = [
     ("LANG", "C.UTF-8"),
     ("TMPDIR", "/tmp"),
     ("DOCKER_CONTAINER", "1"),
+    ("AEGIS_URL", API_URL),
 ];
+
+/// Where the API is found inside.
+const API_URL: &str = "http://127.0.0.1:7700";
 
 /// Who the box is on the host.
 #[derive(Clone, Copy, Debug)]

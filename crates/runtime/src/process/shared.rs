@@ -15,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 use super::cgroup::Cgroup;
 use super::channel::Channel;
 use super::connection::Places;
+use super::openings::Opened;
 use super::streams::Counts;
 use super::tally::Counted;
 
@@ -65,6 +66,8 @@ pub struct Shared {
     pub counts: Arc<Counts>,
     /// Connections into it.
     pub connections: Places,
+    /// Streams that something in it opened.
+    pub opened: Opened,
     /// Why it is gone, once it is.
     pub end: watch::Sender<Option<BoxEnd>>,
     process: OnceLock<AsyncFd<OwnedFd>>,
@@ -90,6 +93,7 @@ impl Shared {
             host_id,
             counts: Arc::default(),
             connections: Places::default(),
+            opened: Opened::default(),
             end: watch::Sender::new(None),
             process: OnceLock::new(),
             held: Mutex::new(Some(held)),
@@ -165,7 +169,7 @@ impl Shared {
     }
 
     /// Takes in what the box says, and tells whoever waits for it. What came beside it and
-    /// nobody waits for is closed by letting go of it: nothing leads out yet.
+    /// nobody waits for is closed by letting go of it.
     ///
     /// # Errors
     /// When it cannot say that now.
@@ -190,7 +194,8 @@ impl Shared {
                 }
             }
             ToHost::ConnectFailed { job, errno } => self.hand_on(*job, Err(*errno)),
-            ToHost::Entered { .. } | ToHost::Ready | ToHost::SetupFailed { .. } | ToHost::Open { .. } => {}
+            ToHost::Open { .. } => beside.into_iter().for_each(|stream| self.opened.offer(stream)),
+            ToHost::Entered { .. } | ToHost::Ready | ToHost::SetupFailed { .. } => {}
         }
         Ok(())
     }
@@ -281,5 +286,6 @@ impl Shared {
         }
         talk.jobs.clear();
         talk.connects.clear();
+        self.opened.close();
     }
 }

@@ -14,6 +14,29 @@ pub fn tcp_echo(port: u16) -> u8 {
     })
 }
 
+/// Connects there, says what it is told, and tells what it hears until nothing more comes.
+pub fn tcp_speak(port: u16) -> u8 {
+    let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return FAILED };
+    let Ok(mut heard) = stream.try_clone() else { return FAILED };
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut &stream);
+        _ = stream.shutdown(std::net::Shutdown::Write);
+    });
+    let mut piece = [0; 16 * 1024];
+    let mut output = std::io::stdout().lock();
+    loop {
+        let told = heard.read(&mut piece).and_then(|length| {
+            output.write_all(piece.get(..length).unwrap_or_default())?;
+            output.flush().map(|()| length)
+        });
+        match told {
+            Ok(0) => return 0,
+            Ok(_) => {}
+            Err(_) => return FAILED,
+        }
+    }
+}
+
 /// Answers every request, after its whole body has come, with one short document.
 pub fn http(port: u16) -> u8 {
     serve(port, answer_all)

@@ -3,6 +3,7 @@
 mod create;
 mod list;
 mod revoke;
+mod rotate_identity;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -14,6 +15,7 @@ pub(crate) enum Verb {
     Create(create::Arguments),
     List(list::Arguments),
     Revoke(revoke::Arguments),
+    RotateIdentity(rotate_identity::Arguments),
 }
 
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
@@ -21,5 +23,6 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Create(arguments) => create::run(context, &arguments),
         Verb::List(arguments) => list::run(context, &arguments),
         Verb::Revoke(arguments) => revoke::run(context, &arguments),
+        Verb::RotateIdentity(arguments) => rotate_identity::run(context, &arguments),
     }
 }

@@ -1,0 +1,42 @@
+//! The door service: what something in a box opens is served by it.
+
+use std::sync::{Arc, OnceLock};
+
+use super::Connection;
+use crate::id::{AgentName, SessionId, TenantId};
+
+/// Who lives in a box. Because the channel is the box, this is the whole credential of whatever
+/// comes through its door.
+#[derive(Debug)]
+pub struct Occupant {
+    /// Whose agent it is.
+    pub tenant: TenantId,
+    /// The agent.
+    pub agent: AgentName,
+    /// Its version.
+    pub version: u64,
+    session: OnceLock<SessionId>,
+}
+
+impl Occupant {
+    /// An agent that was not given to a session yet.
+    pub fn new(tenant: TenantId, agent: AgentName, version: u64) -> Self {
+        Self { tenant, agent, version, session: OnceLock::new() }
+    }
+
+    /// The box is that session's from now on, and never another's.
+    pub fn settle(&self, session: &SessionId) {
+        let _ = self.session.set(session.clone());
+    }
+
+    /// The session, once there is one: a box that is kept ready has none.
+    pub fn session(&self) -> Option<&SessionId> {
+        self.session.get()
+    }
+}
+
+/// Serves what is opened inside boxes. Never waits; a stream that is not served is closed.
+pub trait Door: Send + Sync {
+    /// Serves a stream for whoever lives in the box, on its own from now on.
+    fn attend(&self, occupant: Arc<Occupant>, stream: Connection);
+}
