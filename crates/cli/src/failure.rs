@@ -67,6 +67,12 @@ impl Failure {
         Self::Local { fault, suggestion: None }
     }
 
+    /// A program did not rotate a secret.
+    pub(crate) fn rotation(message: impl Into<String>, name: &str) -> Self {
+        let suggestion = format!("see `aegis secret show {name}`; it is tried again by itself");
+        Self::Local { fault: Fault::new(Code::AgentFailed, message), suggestion: Some(suggestion) }
+    }
+
     /// A file that was named cannot be read.
     pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::usage(format!("cannot read `{}`: {error}", path.display()), "check the path and its permissions")

@@ -6,9 +6,11 @@ mod ask;
 mod freeze;
 mod gate;
 mod policies;
+pub mod rotation;
 pub mod run;
 
 pub use freeze::Freezes;
 pub use gate::{Ask, Gate};
 pub use policies::Policies;
+pub use rotation::Rotator;
 pub use run::Runs;

@@ -28,7 +28,7 @@ mod signed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aegis_dispatch::{Freezes, Gate, Policies, Runs};
+use aegis_dispatch::{Freezes, Gate, Policies, Rotator, Runs};
 use aegis_fleet::Fleet;
 use aegis_identity::sigv4::VerifyOptions;
 use aegis_ledger::journal::Journal;
@@ -69,7 +69,7 @@ pub struct Limits {
 /// The domain rooms behind the front.
 pub struct Rooms {
     /// Tenants and keys.
-    pub tenancy: Tenancy,
+    pub tenancy: Arc<Tenancy>,
     /// Policy decisions.
     pub gate: Gate,
     /// The kill switch.
@@ -80,6 +80,8 @@ pub struct Rooms {
     pub fleet: Arc<Fleet>,
     /// What they are given to do.
     pub runs: Arc<Runs>,
+    /// Secrets that programs rotate.
+    pub rotator: Arc<Rotator>,
     /// The ledger, for reading.
     pub ledger: LedgerReader,
     /// Stored answers.

@@ -22,7 +22,7 @@ use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
 pub use identity::{Identity, IdentityToken, IdentityTokenWish, WorkloadIdentity};
 pub use key::{AwsKey, KeyCreate, KeyCreated};
-pub use secret::{SecretRotate, SecretSet};
+pub use secret::{RotationProposal, RotationSet, RotationValues, SecretRotate, SecretSet};
 
 /// How many items a page has when nobody says.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;

@@ -21,6 +21,7 @@ pub mod operation;
 pub mod outcome;
 pub mod port;
 pub mod record;
+pub mod rotation;
 pub mod run;
 pub mod secret;
 pub mod tenant;

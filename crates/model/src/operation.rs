@@ -194,6 +194,11 @@ operations! {
     SecretSet "secret_set" Put "/secrets/{name}" Administer Change Secret "Set a secret; what it was before is gone at once.";
     SecretRotate "secret_rotate" Post "/secrets/{name}/rotate" Administer Change Secret "Give a secret a new value, while the one before can still be read.";
     SecretRollback "secret_rollback" Post "/secrets/{name}/rollback" Administer Change Secret "Go back to the value before the last rotation, while it overlaps.";
+    RotationSet "rotation_set" Put "/secrets/{name}/rotation" Administer Change Secret "Have a program rotate a secret whenever that is due.";
+    RotationStart "rotation_start" Post "/secrets/{name}/rotation" Administer Change Secret "Have the program rotate the secret now.";
+    RotationRemove "rotation_remove" Delete "/secrets/{name}/rotation" Administer Change Secret "Have no program rotate the secret any more.";
+    RotationRead "rotation_read" Post "/secrets/{name}/rotation/read" Inside Change Secret "Give a rotation program the values that it works with.";
+    RotationPropose "rotation_propose" Post "/secrets/{name}/rotation/propose" Inside Change Secret "Propose the value that a rotation program made.";
     SecretDelete "secret_delete" Delete "/secrets/{name}" Administer Change Secret "Delete a secret; its values are gone at once.";
     TenantList "tenant_list" Get "/tenants" Platform Read Tenant "List the tenants.";
     TenantCreate "tenant_create" Post "/tenants" Platform Change Tenant "Create a tenant.";
@@ -219,7 +224,7 @@ impl Operation {
 
     /// Whether its body holds a secret: then no message repeats what is wrong with the body.
     pub const fn carries_secret(self) -> bool {
-        matches!(self, Self::SecretSet | Self::SecretRotate)
+        matches!(self, Self::SecretSet | Self::SecretRotate | Self::RotationPropose)
     }
 
     /// The operation of that name.

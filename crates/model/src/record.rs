@@ -51,7 +51,7 @@ kinds! {
     /// A run; final when it has ended.
     Run "run" ["agent", "session", "open"];
     /// A secret, sealed.
-    Secret "secret" ["state"];
+    Secret "secret" ["state", "rotated"];
     /// A freeze.
     Freeze "freeze" [];
     /// The stored answer to a request with an idempotency key.

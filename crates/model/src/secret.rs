@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::SecretName;
+use crate::rotation::{RotationInfo, RotationRecord};
 use crate::time::Timestamp;
 
 /// Longest value.
@@ -98,6 +99,9 @@ pub struct SecretInfo {
     pub created_by: String,
     /// Its versions, newest first; older ones than these are in the ledger only.
     pub versions: Vec<SecretVersion>,
+    /// The program that rotates it, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationInfo>,
 }
 
 /// A secret as it is stored. One that was deleted stays, without versions, so that its numbers
@@ -118,6 +122,9 @@ pub struct SecretRecord {
     pub latest: u64,
     /// Its versions, oldest first. None when it is deleted; otherwise one of them is current.
     pub versions: Vec<VersionRecord>,
+    /// The program that rotates it, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationRecord>,
 }
 
 /// A version of a secret as it is stored.

@@ -8,6 +8,7 @@ mod data_dir;
 mod doctor;
 mod door;
 mod listen;
+mod rotate;
 mod run;
 mod start_error;
 mod sweep;

@@ -18,7 +18,7 @@ use crate::data_dir::DataDir;
 use crate::listen::{Listener, acceptor, bind};
 use crate::start_error::StartError;
 use crate::wire::{House, house};
-use crate::{sweep, telemetry};
+use crate::{rotate, sweep, telemetry};
 
 /// How often is kept when keys were used last.
 const KEEP_USES_EVERY: Duration = Duration::from_secs(60);
@@ -77,6 +77,7 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     let measured = listener(config, &house, metrics, aegis_gateway::metrics_router(&house.app), None);
     let measuring = tokio::spawn(measured.serve(stopped.clone()));
     let sweeping = tokio::spawn(sweep::run(Arc::clone(&house.store), Arc::clone(&house.clock), stopped));
+    let rotating = tokio::spawn(rotate::run(Arc::clone(&house.rotator), stop.subscribe()));
     let keeping = tokio::spawn(keep_uses(Arc::clone(&house.app), stop.subscribe()));
     tokio::spawn(warm_up(Arc::clone(&house.runs), Arc::clone(&house.store)));
     tracing::info!(url = ready.url, metrics = ready.metrics_url, "ready");
@@ -85,7 +86,7 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     house.app.drain();
     tracing::info!("stopping: no new connections, running requests may end; signal again to stop at once");
     let _ = stop.send(true);
-    let ended = async { tokio::join!(serving, measuring, sweeping, keeping) };
+    let ended = async { tokio::join!(serving, measuring, sweeping, rotating, keeping) };
     tokio::select! {
         _ = ended => tracing::info!("stopped"),
         () = tokio::time::sleep(Duration::from_millis(config.drain_timeout_ms)) => tracing::warn!("stopped; requests were cut off"),

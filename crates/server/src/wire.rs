@@ -7,8 +7,9 @@ use aegis_adapters::agent_http::HyperHttp;
 use aegis_adapters::fetch::HttpsFetch;
 use aegis_adapters::logs::DiskLogs;
 use aegis_adapters::objects::DiskObjects;
+use aegis_dispatch::rotation::RotatorParts;
 use aegis_dispatch::run::Parts;
-use aegis_dispatch::{Freezes, Gate, Policies, Runs};
+use aegis_dispatch::{Freezes, Gate, Policies, Rotator, Runs};
 use aegis_fleet::session::admission::{Admission, Room};
 use aegis_fleet::session::{SessionParts, Sessions};
 use aegis_fleet::{CodeDirectories, Fleet, Tiers};
@@ -19,7 +20,9 @@ use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
 use aegis_model::boxes::BoxError;
 use aegis_model::manifest::Isolation;
-use aegis_model::port::{AgentHttp, Clock, Door, Entropy, Fetch, Integrity, Logs, Objects, Runtime, Store, TenantKeys};
+use aegis_model::port::{
+    AgentHttp, Clock, Door, Entropy, Fetch, Integrity, Logs, Objects, Rotations, Runtime, Store, TenantKeys,
+};
 use aegis_runtime::process::{ProcessRuntime, Settings};
 use aegis_tenancy::{Issuers, Roots, Tenancy, Vault};
 
@@ -41,6 +44,8 @@ pub struct House {
     pub tiers: Tiers,
     /// What runs in them.
     pub runs: Arc<Runs>,
+    /// What has secrets rotated.
+    pub rotator: Arc<Rotator>,
     /// What serves the doors of boxes.
     pub door: Arc<DoorService>,
     /// Whether this was the first start.
@@ -63,7 +68,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
     let ports = wire_ports(config, data)?;
     let keys: Arc<dyn TenantKeys> = Arc::clone(&ports.vault) as Arc<dyn TenantKeys>;
     let journal = Arc::new(Journal::new(Arc::clone(&ports.store), Arc::clone(&keys)));
-    let tenancy = wire_tenancy(config, &ports, &journal, url)?;
+    let tenancy = Arc::new(wire_tenancy(config, &ports, &journal, url)?);
     let first_start = first_start(&tenancy, &*ports.clock, data).await?;
     let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
@@ -82,6 +87,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
         entropy: Arc::clone(&ports.entropy),
     });
     recover(&runs, &*ports.store).await?;
+    let rotator = wire_rotator(&ports, &tenancy, (&runs, &freezes));
     let rooms = Rooms {
         tenancy,
         gate,
@@ -89,6 +95,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
         policies,
         fleet,
         runs: Arc::clone(&runs),
+        rotator: Arc::clone(&rotator),
         ledger: LedgerReader::new(Arc::clone(&ports.store), keys),
         journal,
         clock: Arc::clone(&ports.clock),
@@ -97,7 +104,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
     let hosts = Hosts::new(&config.http.hosts, &config.http.origins);
     let metrics = Metrics::new(tiers.all().cloned().collect());
     let app = App::new(rooms, config.limits(), hosts, Arc::new(metrics));
-    Ok(House { app, store: ports.store, clock: ports.clock, tiers, runs, door, first_start })
+    Ok(House { app, store: ports.store, clock: ports.clock, tiers, runs, rotator, door, first_start })
 }
 
 fn wire_ports(config: &Config, data: &DataDir) -> Result<Ports, StartError> {
@@ -161,6 +168,16 @@ fn wire_sessions(
         logs: Arc::clone(&ports.logs),
         clock: Arc::clone(&ports.clock),
     }))
+}
+
+fn wire_rotator(ports: &Ports, tenancy: &Arc<Tenancy>, (runs, freezes): (&Arc<Runs>, &Arc<Freezes>)) -> Arc<Rotator> {
+    Rotator::new(RotatorParts {
+        rotations: Arc::clone(tenancy) as Arc<dyn Rotations>,
+        runs: Arc::clone(runs),
+        freezes: Arc::clone(freezes),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+    })
 }
 
 /// What speaks with agents that are servers.

@@ -6,6 +6,7 @@ mod access_keys;
 mod first_start;
 mod issuers;
 mod keys;
+mod rotation;
 mod secret_versions;
 mod secrets;
 mod tenants;

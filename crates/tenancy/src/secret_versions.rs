@@ -11,6 +11,7 @@
 //! Of a retired version nothing is kept but who set it and when. Pure: no clock, no store, no
 //! key. Must not know: how a value is sealed.
 
+use aegis_model::rotation::RotationRecord;
 use aegis_model::secret::{Kept, SecretInfo, SecretRecord, SecretState, SecretVersion, VersionRecord};
 use aegis_model::{Code, Fault, Timestamp};
 
@@ -105,6 +106,7 @@ pub(crate) fn info(record: &SecretRecord, now: Timestamp) -> Option<SecretInfo> 
         created_at: record.created_at,
         created_by: record.created_by.clone(),
         versions: record.versions.iter().rev().map(|version| told(version, now)).collect(),
+        rotation: record.rotation.as_ref().map(RotationRecord::info),
     })
 }
 
@@ -170,6 +172,7 @@ mod tests {
             created_by: "key/a".to_owned(),
             latest: 0,
             versions: Vec::new(),
+            rotation: None,
         };
         replace(&mut record, sealed(1));
         record

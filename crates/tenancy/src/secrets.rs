@@ -12,6 +12,7 @@ use aegis_model::secret::{
 use aegis_model::{Act, Code, Fault, SecretName, TenantId, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::rotation::ROTATED;
 use crate::secret_versions::{self as versions, Sealed};
 use crate::{Tenancy, read};
 
@@ -20,7 +21,7 @@ const DESCRIPTION_LENGTH_MAX: usize = 200;
 /// A version becomes at most that old before another one is due.
 const ROTATE_EVERY_MS_MAX: u64 = 10 * 365 * 24 * 60 * 60 * 1_000;
 /// A version overlaps for at most that long.
-const OVERLAP_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
+pub(crate) const OVERLAP_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// How secrets that are there are found in the index.
 const LIVE: &str = "live";
 /// And those that were deleted.
@@ -119,6 +120,7 @@ impl Tenancy {
     pub async fn secret_delete(&self, act: &Act, name: &SecretName) -> Result<(), Fault> {
         let (mut record, version) = self.secret_there(&act.caller.tenant, name).await?;
         record.versions.clear();
+        record.rotation = None;
         record.description.clear();
         let changes = vec![put_secret(&act.caller.tenant, &record, Expect::Version(version))?];
         self.journal.commit(act, deed(name, changes, Answer::empty())).await.map(drop)
@@ -158,13 +160,18 @@ impl Tenancy {
     }
 
     /// Seals a value as the next version of a secret.
-    async fn secret_seal(&self, act: &Act, record: &SecretRecord, value: &str) -> Result<Sealed, Fault> {
+    pub(crate) async fn secret_seal(&self, act: &Act, record: &SecretRecord, value: &str) -> Result<Sealed, Fault> {
         let place = place(&record.name, versions::next_number(record));
         let sealed = self.vault.seal(&act.caller.tenant, &place, value.as_bytes()).await?;
         Ok(Sealed { sealed, at: act.at, by: act.caller.principal.name() })
     }
 
-    async fn secret_commit(&self, act: &Act, record: &SecretRecord, expect: Expect) -> Result<SecretInfo, Fault> {
+    pub(crate) async fn secret_commit(
+        &self,
+        act: &Act,
+        record: &SecretRecord,
+        expect: Expect,
+    ) -> Result<SecretInfo, Fault> {
         let info = told(record, act.at)?;
         let changes = vec![put_secret(&act.caller.tenant, record, expect)?];
         self.journal.commit(act, deed(&record.name, changes, Answer::shown(200, &info)?)).await?;
@@ -172,7 +179,11 @@ impl Tenancy {
     }
 
     /// A secret that is there.
-    async fn secret_there(&self, tenant: &TenantId, name: &SecretName) -> Result<(SecretRecord, u64), Fault> {
+    pub(crate) async fn secret_there(
+        &self,
+        tenant: &TenantId,
+        name: &SecretName,
+    ) -> Result<(SecretRecord, u64), Fault> {
         let found = self.secret_find(tenant, name).await?;
         let there = found.filter(|(record, _)| !record.versions.is_empty());
         there.ok_or_else(|| Fault::not_found("secret", name.as_str()))
@@ -206,15 +217,16 @@ fn fresh(act: &Act, name: &SecretName, latest: u64) -> SecretRecord {
         created_by: act.caller.principal.name(),
         latest,
         versions: Vec::new(),
+        rotation: None,
     }
 }
 
-fn told(record: &SecretRecord, now: Timestamp) -> Result<SecretInfo, Fault> {
+pub(crate) fn told(record: &SecretRecord, now: Timestamp) -> Result<SecretInfo, Fault> {
     versions::info(record, now).ok_or_else(|| Fault::not_found("secret", record.name.as_str()))
 }
 
 /// Takes a value over, to be wiped. What it must be like is said, what it is like is not.
-fn taken(value: SecretValue) -> Result<Zeroizing<String>, Fault> {
+pub(crate) fn taken(value: SecretValue) -> Result<Zeroizing<String>, Fault> {
     let value = Zeroizing::new(value.into_text());
     if value.is_empty() || value.len() > SECRET_SIZE_MAX_BYTES {
         let rule = format!("a value has 1 to {SECRET_SIZE_MAX_BYTES} bytes");
@@ -234,7 +246,7 @@ fn check_description(description: Option<&str>) -> Result<(), Fault> {
     }
 }
 
-fn within(pointer: &str, asked: Option<u64>, max: u64) -> Result<(), Fault> {
+pub(crate) fn within(pointer: &str, asked: Option<u64>, max: u64) -> Result<(), Fault> {
     match asked.is_some_and(|ms| ms == 0 || ms > max) {
         true => Err(Fault::new(Code::Validation, format!("it must be from 1 to {max} ms")).at(pointer)),
         false => Ok(()),
@@ -245,13 +257,14 @@ fn deed(name: &SecretName, changes: Vec<Change>, answer: Answer) -> Deed {
     Deed { subject: format!("secret/{name}"), stream: "secrets", changes, answer, also: None }
 }
 
-fn put_secret(tenant: &TenantId, record: &SecretRecord, expect: Expect) -> Result<Change, Fault> {
+pub(crate) fn put_secret(tenant: &TenantId, record: &SecretRecord, expect: Expect) -> Result<Change, Fault> {
     let state = if record.versions.is_empty() { DELETED } else { LIVE };
+    let rotated = record.rotation.as_ref().map(|_| ("rotated", ROTATED.to_owned()));
     Ok(Change::Put(Put {
         key: secret_key(tenant, &record.name),
         expect,
         body: serde_json::to_vec(record).map_err(Fault::internal)?.into(),
-        index: vec![("state", state.to_owned())],
+        index: [Some(("state", state.to_owned())), rotated].into_iter().flatten().collect(),
         terminal: false,
     }))
 }

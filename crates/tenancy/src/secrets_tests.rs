@@ -50,7 +50,7 @@ pub(crate) fn at(ms: u64) -> Timestamp {
     Timestamp::from_millis(ms)
 }
 
-fn name() -> SecretName {
+pub(crate) fn name() -> SecretName {
     "token".parse().unwrap()
 }
 
@@ -95,7 +95,7 @@ impl World {
         Self { tenancy, store, dir }
     }
 
-    async fn set(&self, value: &str, ms: u64) -> Result<SecretInfo, Fault> {
+    pub(crate) async fn set(&self, value: &str, ms: u64) -> Result<SecretInfo, Fault> {
         let wish = SecretSet { value: SecretValue::new(value.to_owned()), description: None, rotate_every_ms: None };
         self.tenancy.secret_set(&act("acme", Operation::SecretSet, ms), &name(), wish).await
     }
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// The value, or the code of why not.
-    async fn read(&self, number: Option<u64>, ms: u64) -> Result<String, Code> {
+    pub(crate) async fn read(&self, number: Option<u64>, ms: u64) -> Result<String, Code> {
         let read = self.tenancy.secret_read(&acme(), &name(), number, at(ms)).await;
         read.map(|value| String::from_utf8(value.to_vec()).unwrap()).map_err(|fault| fault.code())
     }

@@ -108,13 +108,17 @@ impl Tenancy {
     /// Issues a token by which a session proves to one other who it is.
     ///
     /// # Errors
-    /// `Validation` when nobody or everybody may take it, or for too long.
+    /// `Validation` when nobody or everybody may take it, or for too long; `Denied` in a box
+    /// that rotates a secret.
     pub async fn identity_token(
         &self,
         act: &Act,
         occupant: &Occupant,
         wish: &IdentityTokenWish,
     ) -> Result<IdentityToken, Fault> {
+        if occupant.task().is_some() {
+            return Err(Fault::new(Code::Denied, "a box that rotates a secret may do nothing else"));
+        }
         let lifetime_s = check(wish)?;
         let nobody = || Fault::new(Code::StateInvalid, "the box is kept ready, and is no session's yet");
         let subject = self.spiffe_id(occupant)?.ok_or_else(nobody)?;

@@ -10,7 +10,7 @@ const HOUR_MS: u64 = 3_600_000;
 
 fn occupant() -> Occupant {
     let occupant = Occupant::new("acme".parse().unwrap(), "writer".parse().unwrap(), 3);
-    occupant.settle(&SessionId::generate(at(1), [1; 10]));
+    occupant.settle(&SessionId::generate(at(1), [1; 10]), None);
     occupant
 }
 

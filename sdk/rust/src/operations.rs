@@ -6,8 +6,8 @@ use aegis_model::api::{
     AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest, Identity,
     IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated, LedgerItems, LogLines, LogQuery, Page,
     PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest, PolicyTestResult, ProofQuery,
-    ProofView, RunBegun, RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest,
-    VersionView,
+    ProofView, RotationProposal, RotationSet, RotationValues, RunBegun, RunListQuery, SecretRotate, SecretSet,
+    SessionListQuery, TenantCreate, ThawRequest, VersionView,
 };
 use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
@@ -239,6 +239,46 @@ impl Client {
     /// See [`ClientError`].
     pub async fn secret_rollback(&self, name: &SecretName) -> Answer<SecretInfo> {
         self.read(Request::of(Operation::SecretRollback).at("name", name)).await
+    }
+
+    /// Has a program rotate a secret whenever that is due.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn rotation_set(&self, name: &SecretName, rotation: &RotationSet) -> Answer<SecretInfo> {
+        self.read(Request::of(Operation::RotationSet).at("name", name).json(rotation)).await
+    }
+
+    /// Has the program rotate the secret now.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn rotation_start(&self, name: &SecretName) -> Answer<SecretInfo> {
+        self.read(Request::of(Operation::RotationStart).at("name", name)).await
+    }
+
+    /// Has no program rotate the secret any more.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn rotation_remove(&self, name: &SecretName) -> Answer<()> {
+        self.act(Request::of(Operation::RotationRemove).at("name", name)).await
+    }
+
+    /// Gives a rotation program the values that it works with; only in its box.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn rotation_read(&self, name: &SecretName) -> Answer<RotationValues> {
+        self.read(Request::of(Operation::RotationRead).at("name", name)).await
+    }
+
+    /// Proposes the value that a rotation program made; only in its box.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn rotation_propose(&self, name: &SecretName, proposal: &RotationProposal) -> Answer<()> {
+        self.act(Request::of(Operation::RotationPropose).at("name", name).json(proposal)).await
     }
 
     /// Deletes a secret; its values are gone at once.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
     ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish, InvokeRequest, KeyCreate, LogQuery,
-    PageQuery, PolicyAsk, PolicyTest, ProofQuery, RunListQuery, SecretRotate, SecretSet, SessionListQuery,
-    TenantCreate, ThawRequest,
+    PageQuery, PolicyAsk, PolicyTest, ProofQuery, RotationProposal, RotationSet, RunListQuery, SecretRotate, SecretSet,
+    SessionListQuery, TenantCreate, ThawRequest,
 };
 use aegis_model::exec::ExecRequest;
 use aegis_model::freeze::FreezeTarget;
@@ -188,6 +188,12 @@ async fn call_all(client: &Client) {
 
 async fn secrets(client: &Client, page: &PageQuery) {
     let (name, value) = ("triage".parse().expect("name"), || SecretValue::new("x".to_owned()));
+    let program = RotationSet { agent: "triage".parse().expect("a name"), agent_version: None, overlap_ms: None };
+    let _ = client.rotation_set(&name, &program).await;
+    let _ = client.rotation_start(&name).await;
+    let _ = client.rotation_remove(&name).await;
+    let _ = client.rotation_read(&name).await;
+    let _ = client.rotation_propose(&name, &RotationProposal { value: value() }).await;
     let _ = client.secret_list(page).await;
     let _ = client.secret_view(&name).await;
     let set = SecretSet { value: value(), description: None, rotate_every_ms: None };

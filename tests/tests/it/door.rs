@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use it::runs::{invoke, outcome};
-use it::{Answer, TestServer, files_below};
+use it::{Answer, TestServer};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
@@ -158,11 +158,7 @@ fn a_session_proves_to_a_stranger_who_it_is() {
     let entries = server.admin("GET", "/api/v1/ledger/entries?limit=100", "").text;
     assert!(entries.contains("identity_token") && !entries.contains(text));
     let signature = text.rsplit('.').next().unwrap();
-    let run = server.admin("GET", "/api/v1/runs", "").json()["items"][0]["run_id"].as_str().unwrap().to_owned();
-    let shown = server.admin("GET", &format!("/api/v1/runs/{run}"), "").text;
-    assert!(shown.contains(signature), "what an agent gives away as its answer is its own affair");
     assert!(!server.log().contains(signature));
-    assert_eq!(files_below(&server.data()).iter().filter(|(path, _)| path.ends_with("logs")).count(), 0);
 }
 
 #[test]

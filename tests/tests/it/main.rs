@@ -19,6 +19,7 @@ mod lifecycle;
 mod limits;
 mod operations;
 mod policies;
+mod rotation;
 mod run_faults;
 mod runs;
 mod secrets;

@@ -8,8 +8,10 @@ use aegis_model::api::{InvokeRequest, RunBegun, VersionView};
 use aegis_model::ledger::EntryDecision;
 use aegis_model::life::{run, session};
 use aegis_model::record::Expect;
+use aegis_model::rotation::{RotationDue, RotationTask};
 use aegis_model::run::{Mode, RUN_TIMEOUT_MAX_MS, Run, Session};
 use aegis_model::{Act, AgentName, Code, EndpointName, Fault, RunId, SessionId, TenantId};
+use serde_json::Value;
 
 use super::Runs;
 use super::live::LiveRun;
@@ -28,6 +30,8 @@ pub(super) struct Wish {
     pub request: InvokeRequest,
     /// The run that this one repeats.
     pub retry_of: Option<RunId>,
+    /// The rotation that it is for.
+    pub task: Option<RotationTask>,
 }
 
 impl Runs {
@@ -42,7 +46,23 @@ impl Runs {
         agent: &AgentName,
         request: InvokeRequest,
     ) -> Result<Arc<LiveRun>, Fault> {
-        self.begin(act, Wish { agent: agent.clone(), version: None, request, retry_of: None }).await
+        self.begin(act, Wish { agent: agent.clone(), version: None, request, retry_of: None, task: None }).await
+    }
+
+    /// Begins a run of a program that is to rotate a secret, in a box that is there for nothing
+    /// else.
+    ///
+    /// # Errors
+    /// As [`Runs::invoke`].
+    pub(crate) async fn rotate(
+        self: &Arc<Self>,
+        act: &Act,
+        due: &RotationDue,
+        (input, task): (Value, &RotationTask),
+    ) -> Result<Arc<LiveRun>, Fault> {
+        let request = InvokeRequest { input, mode: Mode::Async, ..InvokeRequest::default() };
+        let (agent, version) = (due.agent.clone(), Some(due.version));
+        self.begin(act, Wish { agent, version, request, retry_of: None, task: Some(task.clone()) }).await
     }
 
     pub(super) async fn begin(self: &Arc<Self>, act: &Act, wish: Wish) -> Result<Arc<LiveRun>, Fault> {
@@ -146,7 +166,9 @@ impl Runs {
             },
             None => (SessionId::generate(act.at, self.random()?), false),
         };
-        let seat = self.sessions.begin(session_wish(act, id, &version, (kept, plan)));
+        let seat = self
+            .sessions
+            .begin(SessionWish { task: wish.task.clone(), ..session_wish(act, id, &version, (kept, plan)) });
         if seat.session.wish.agent != wish.agent {
             let rule = "the session was just begun for another agent";
             return Err(Fault::new(Code::StateInvalid, rule).at("/session_id"));
@@ -239,7 +261,8 @@ fn session_wish(
     (kept, plan): (bool, Arc<SessionPlan>),
 ) -> SessionWish {
     let (tenant, correlation_id) = (act.caller.tenant.clone(), act.caller.correlation_id.clone());
-    SessionWish { tenant, id, agent: version.agent.clone(), version: version.version, kept, plan, correlation_id }
+    let (agent, version) = (version.agent.clone(), version.version);
+    SessionWish { tenant, id, agent, version, kept, plan, correlation_id, task: None }
 }
 
 /// Whether the caller waits for the run.

@@ -61,7 +61,8 @@ impl Runs {
             mode: Mode::Async,
             ..InvokeRequest::default()
         };
-        self.begin(act, Wish { agent: run.agent, version: Some(run.version), request, retry_of: Some(run.id) }).await
+        let (version, retry_of) = (Some(run.version), Some(run.id));
+        self.begin(act, Wish { agent: run.agent, version, request, retry_of, task: None }).await
     }
 
     /// Ends a session: everything in its box is dead when this answers.

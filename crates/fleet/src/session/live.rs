@@ -10,6 +10,7 @@ use aegis_model::boxes::{BoxEnd, BoxError, BoxPlan, BoxStats, Program};
 use aegis_model::life::session::{EndReason, State};
 use aegis_model::manifest::Protocol;
 use aegis_model::port::{ClosedSink, LiveBox, Running};
+use aegis_model::rotation::RotationTask;
 use aegis_model::{AgentName, Code, CorrelationId, Fault, SessionId, TenantId};
 use bytes::Bytes;
 use tokio::sync::{OnceCell, watch};
@@ -18,7 +19,7 @@ use super::admission::Place;
 use super::http::{HttpAgent, Lines, Server};
 use super::log::LineLog;
 use super::plan::SessionPlan;
-use super::speech::{Listener, Said, Spoken};
+use super::speech::{Listener, Nobody, Said, Spoken};
 use super::{Makers, stdio};
 
 /// How long a box may take to end when it is asked to.
@@ -47,6 +48,8 @@ pub struct SessionWish {
     pub plan: Arc<SessionPlan>,
     /// The request that began it.
     pub correlation_id: CorrelationId,
+    /// The rotation that it is there for, if it is for one.
+    pub task: Option<RotationTask>,
 }
 
 /// A box, and the room it takes.
@@ -194,8 +197,16 @@ impl LiveSession {
         }
     }
 
-    /// Speaks with the agent: its input in, its answer out.
+    /// Speaks with the agent: its input in, its answer out. One that is given the value of a
+    /// secret is not listened to: whether it succeeded is all that is told.
     pub async fn speak(self: &Arc<Self>, said: Said, listener: &dyn Listener) -> Spoken {
+        match self.wish.task {
+            None => self.converse(said, listener).await,
+            Some(_) => quiet(self.converse(said, &Nobody).await),
+        }
+    }
+
+    async fn converse(self: &Arc<Self>, said: Said, listener: &dyn Listener) -> Spoken {
         let Some(home) = self.home.get() else {
             return Spoken::failed(Fault::from(BoxError::State("not ready")));
         };
@@ -335,6 +346,15 @@ impl LiveSession {
             None => false,
         }
     }
+}
+
+/// Nothing that the agent wrote.
+fn quiet(spoken: Spoken) -> Spoken {
+    let answer = match spoken.answer {
+        Ok(_) => Ok(serde_json::Value::Null),
+        Err(fault) => Err(Fault::new(fault.code(), "the rotation program failed; what it wrote is not kept")),
+    };
+    Spoken { answer, ..spoken }
 }
 
 /// The waiting agent if there is one, otherwise the program anew.

@@ -75,7 +75,7 @@ impl Makers {
             && let Some((live, place, occupant)) =
                 self.pools.take(&(wish.tenant.clone(), wish.agent.clone()), wish.version)
         {
-            occupant.settle(&wish.id);
+            occupant.settle(&wish.id, wish.task.as_ref());
             return Ok((live, place));
         }
         let place = match self.admission.spare(&plan.plan.resources) {
@@ -90,7 +90,7 @@ impl Makers {
         };
         let live = runtime.create(live::with_agent(plan)).await.map_err(live::start_fault)?;
         let occupant = Arc::new(Occupant::new(wish.tenant.clone(), wish.agent.clone(), wish.version));
-        occupant.settle(&wish.id);
+        occupant.settle(&wish.id, wish.task.as_ref());
         door::serve(&self.door, &*live, &occupant);
         Ok((live, place))
     }
@@ -158,7 +158,7 @@ impl Sessions {
     /// Takes a place in a session that lives.
     ///
     /// # Errors
-    /// `StateInvalid` when it is another agent's.
+    /// `StateInvalid` when it is another agent's, or there for a rotation.
     pub fn join(self: &Arc<Self>, tenant: &TenantId, id: &SessionId, agent: &AgentName) -> Result<Option<Seat>, Fault> {
         let live = self.live();
         let Some(session) = live.get(&(tenant.clone(), id.clone())).cloned() else { return Ok(None) };
@@ -168,6 +168,10 @@ impl Sessions {
         }
         if session.state().is_terminal() {
             return Ok(None);
+        }
+        if session.wish.task.is_some() {
+            let rule = format!("session `{id}` rotates a secret and takes in nobody");
+            return Err(Fault::new(Code::StateInvalid, rule).at("/session_id"));
         }
         session.enter();
         Ok(Some(Seat { sessions: Arc::clone(self), session, first: false }))

@@ -9,6 +9,7 @@ mod invocation;
 mod key;
 mod ledger;
 mod policy;
+mod rotation;
 mod run;
 mod secret;
 mod session;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Route> {
         key::routes(),
         identity::routes(),
         secret::routes(),
+        rotation::routes(),
         tenant::routes(),
         policy::routes(),
         ledger::routes(),

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::Connection;
 use crate::id::{AgentName, SessionId, TenantId};
+use crate::rotation::RotationTask;
 
 /// Who lives in a box. Because the channel is the box, this is the whole credential of whatever
 /// comes through its door.
@@ -15,23 +16,36 @@ pub struct Occupant {
     pub agent: AgentName,
     /// Its version.
     pub version: u64,
-    session: OnceLock<SessionId>,
+    stay: OnceLock<Stay>,
+}
+
+/// What a box was given to.
+#[derive(Debug)]
+struct Stay {
+    session: SessionId,
+    task: Option<RotationTask>,
 }
 
 impl Occupant {
     /// An agent that was not given to a session yet.
     pub fn new(tenant: TenantId, agent: AgentName, version: u64) -> Self {
-        Self { tenant, agent, version, session: OnceLock::new() }
+        Self { tenant, agent, version, stay: OnceLock::new() }
     }
 
-    /// The box is that session's from now on, and never another's.
-    pub fn settle(&self, session: &SessionId) {
-        let _ = self.session.set(session.clone());
+    /// The box is that session's from now on, and never another's. With a task, it is there
+    /// for that and nothing else.
+    pub fn settle(&self, session: &SessionId, task: Option<&RotationTask>) {
+        let _ = self.stay.set(Stay { session: session.clone(), task: task.cloned() });
     }
 
     /// The session, once there is one: a box that is kept ready has none.
     pub fn session(&self) -> Option<&SessionId> {
-        self.session.get()
+        self.stay.get().map(|stay| &stay.session)
+    }
+
+    /// The rotation that the box is there for, if it is for one.
+    pub fn task(&self) -> Option<&RotationTask> {
+        self.stay.get()?.task.as_ref()
     }
 }
 

@@ -9,6 +9,7 @@ mod fetch;
 mod integrity;
 mod logs;
 mod objects;
+mod rotations;
 mod runtime;
 mod store;
 mod tenant_keys;
@@ -21,6 +22,7 @@ pub use fetch::{Fetch, FetchError};
 pub use integrity::Integrity;
 pub use logs::{LogError, Logs};
 pub use objects::{ObjectError, Objects};
+pub use rotations::Rotations;
 pub use runtime::{
     Answer, ByteSink, ByteSource, ClosedSink, Connection, LiveBox, Openings, Running, Runtime, Steering,
 };

@@ -2,7 +2,7 @@
 
 use aegis_model::secret::SecretInfo;
 
-use super::rotation;
+use super::due;
 use crate::commands::listing::{Limit, collect};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -31,7 +31,7 @@ fn table(secrets: &[SecretInfo], style: Style) -> String {
         let set = secret.versions.iter().find(|version| version.number == secret.version);
         let set = set.map(|version| short_time(version.created_at)).unwrap_or_default();
         let (name, number) = (secret.name.to_string(), secret.version.to_string());
-        table.row([name, number, set, secret.description.clone(), rotation(secret)]);
+        table.row([name, number, set, secret.description.clone(), due(secret)]);
         table.paint_last(if secret.overdue { Style::bad } else { Style::good });
     }
     table.render(style, "no secrets")

@@ -4,6 +4,7 @@ mod delete;
 mod list;
 mod rollback;
 mod rotate;
+mod rotation;
 mod set;
 mod show;
 mod value;
@@ -22,6 +23,8 @@ pub(crate) enum Verb {
     List(list::Arguments),
     Show(show::Arguments),
     Rotate(rotate::Arguments),
+    #[command(subcommand)]
+    Rotation(rotation::Verb),
     Rollback(rollback::Arguments),
     Delete(delete::Arguments),
 }
@@ -32,6 +35,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::List(arguments) => list::run(context, &arguments),
         Verb::Show(arguments) => show::run(context, &arguments),
         Verb::Rotate(arguments) => rotate::run(context, &arguments),
+        Verb::Rotation(verb) => rotation::run(context, verb),
         Verb::Rollback(arguments) => rollback::run(context, &arguments),
         Verb::Delete(arguments) => delete::run(context, &arguments),
     }
@@ -46,7 +50,7 @@ fn in_use(secret: &SecretInfo) -> String {
 }
 
 /// Whether another version is due.
-fn rotation(secret: &SecretInfo) -> String {
+fn due(secret: &SecretInfo) -> String {
     let when = short_time(secret.rotate_after);
     if secret.overdue { format!("overdue since {when}") } else { format!("due {when}") }
 }

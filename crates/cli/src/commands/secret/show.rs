@@ -1,9 +1,10 @@
 //! `aegis secret show`.
 
 use aegis_model::SecretName;
+use aegis_model::rotation::RotationInfo;
 use aegis_model::secret::{SecretInfo, SecretState, SecretVersion};
 
-use super::rotation;
+use super::due;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Style, Table, clean, short_time};
@@ -30,13 +31,33 @@ fn draw(secret: &SecretInfo, style: Style) -> String {
         ("secret:     ", secret.name.to_string()),
         ("description:", secret.description.clone()),
         ("created:    ", created),
-        ("rotation:   ", rotation(secret)),
+        ("rotation:   ", due(secret)),
+        ("program:    ", secret.rotation.as_ref().map(program).unwrap_or_default()),
+        ("failed:     ", secret.rotation.as_ref().and_then(failure).unwrap_or_default()),
     ];
     let shown = fields.iter().filter(|(_, value)| !value.is_empty());
     let mut lines: Vec<String> =
         shown.map(|(name, value)| format!("{}  {}", style.faint(name), clean(value))).collect();
     lines.push(table(&secret.versions, style));
     lines.join("\n")
+}
+
+fn program(rotation: &RotationInfo) -> String {
+    let now = rotation.step.map(|step| format!(", at step `{}`", step.as_str())).unwrap_or_default();
+    format!("version {} of `{}`{now}", rotation.agent_version, rotation.agent)
+}
+
+/// What went wrong last, and when it is tried again.
+fn failure(rotation: &RotationInfo) -> Option<String> {
+    let last = rotation.last_failure.as_ref()?;
+    let again = rotation.retry_after.map(|at| format!("; again {}", short_time(at))).unwrap_or_default();
+    Some(format!(
+        "{} times, last {} at `{}`: {}{again}",
+        rotation.failures,
+        short_time(last.at),
+        last.step.as_str(),
+        last.reason
+    ))
 }
 
 fn table(versions: &[SecretVersion], style: Style) -> String {
