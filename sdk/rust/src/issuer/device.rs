@@ -147,3 +147,47 @@ fn begun(heard: &Heard, client_id: &str) -> Result<DeviceLogin, IssuerError> {
         interval_s: seconds(&begun.interval),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(change: &Value, expected: Option<(&str, u64)>) {
+        let mut answer = json!({
+            "device_code": "hunter2", "user_code": "A-B", "verification_uri": "https://a.example/device",
+            "verification_uri_complete": "https://a.example/device?c=A-B", "expires_in": 600,
+        });
+        for (name, value) in change.as_object().into_iter().flatten() {
+            answer[name] = value.clone();
+        }
+        answer.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
+        let begun = begun(&Heard::saying(&answer.to_string()), "cli");
+        assert!(!format!("{begun:?}").contains("hunter2"), "{begun:?}");
+        let found = begun.as_ref().ok().map(|login| (login.verification_uri.as_str(), login.expires_in_s));
+        assert_eq!(found, expected, "{change}");
+    }
+
+    #[test]
+    fn people_are_sent_to_web_pages_only_and_for_a_while() {
+        check(&json!({}), Some(("https://a.example/device", 600)));
+        check(
+            &json!({"verification_uri": null, "verification_url": "https://b.example"}),
+            Some(("https://b.example", 600)),
+        );
+        check(&json!({"expires_in": "900"}), Some(("https://a.example/device", 900)));
+        check(&json!({"expires_in": 1_000_000}), Some(("https://a.example/device", WAIT_MAX_S)));
+        for bad in [
+            json!({"verification_uri": "javascript:alert(1)"}),
+            json!({"verification_uri": "file:///etc/passwd"}),
+            json!({"user_code": ""}),
+            json!({"device_code": "a b"}),
+            json!({"expires_in": null}),
+            json!({"expires_in": true}),
+        ] {
+            check(&bad, None);
+        }
+        let strange = json!({"verification_uri_complete": "javascript:alert(1)"});
+        check(&strange, Some(("https://a.example/device", 600)));
+    }
+}

@@ -172,3 +172,54 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+impl Heard {
+    /// A good answer.
+    pub(super) fn saying(body: &str) -> Self {
+        let url = "https://a.example/device".to_owned();
+        Self { url, status: 200, location: None, body: Zeroizing::new(body.as_bytes().to_vec()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(status: u16, body: &str) -> Heard {
+        Heard { status, ..Heard::saying(body) }
+    }
+
+    #[test]
+    fn a_no_is_a_no_whatever_its_status() {
+        let said = |status, body| heard(status, body).refusal(&[]).map(|refusal| refusal.into_error().to_string());
+        for status in [200, 400, 401] {
+            let told = said(status, r#"{"error": "invalid_scope", "error_description": "no \u001b[31m such"}"#);
+            let told = told.expect("a no");
+            assert!(told.contains("invalid_scope") && !told.contains('\u{1b}'), "{told}");
+        }
+        for other in ["", "x", "[]", r#"{"error": {"code": 1}}"#, r#"{"access_token": "a"}"#] {
+            assert_eq!(said(400, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_no_that_repeats_a_secret_is_not_passed_on() {
+        let secret = Token::new("hunter2".to_owned()).expect("a token");
+        let body = r#"{"error": "invalid_grant", "error_description": "no such token: hunter2"}"#;
+        let told = heard(400, body).refusal(&[&secret]).expect("a no").into_error().to_string();
+        assert!(told.contains("invalid_grant") && !told.contains("hunter2"), "{told}");
+        let broken = heard(200, r#"{"access_token": "hunter2", "#).json::<Value>().expect_err("broken");
+        assert!(!format!("{broken} {broken:?}").contains("hunter2"), "{broken}");
+    }
+
+    #[test]
+    fn an_issuer_that_is_busy_is_trouble_and_no_answer() {
+        for status in [429, 500, 503] {
+            assert!(heard(status, "<html>").success().expect_err("busy").is_trouble(), "{status}");
+        }
+        let busy = heard(400, r#"{"error": "temporarily_unavailable"}"#).refusal(&[]).expect("a no");
+        assert!(busy.into_error().is_trouble());
+        assert!(!heard(404, "").success().expect_err("wrong").is_trouble());
+    }
+}
