@@ -78,7 +78,8 @@ impl Drop for Server {
     }
 }
 
-fn binary(house: &House) -> std::path::PathBuf {
+/// The program that was built.
+pub fn binary(house: &House) -> std::path::PathBuf {
     house.target.join("debug").join("aegis")
 }
 

@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, audit, completions, doctor, endpoint, freeze, init, invoke, key, policy, run, secret, session, tenant, thaw,
-    up, whoami,
+    agent, audit, completions, doctor, endpoint, freeze, init, invoke, key, login, logout, policy, run, secret,
+    session, tenant, thaw, up, whoami,
 };
 use crate::output::Format;
 
@@ -15,7 +15,7 @@ use crate::output::Format;
 Environment:
   AEGIS_URL      the server, where `--url` does not say (default: the profile's,
                  then http://127.0.0.1:7700)
-  AEGIS_API_KEY  the API key, where the profile's shall not be used
+  AEGIS_API_KEY  the API key or token; comes before the login and the profile's key
   AEGIS_CONFIG   the server's configuration file, for `up` and `doctor`
   NO_COLOR       no colour
 
@@ -52,6 +52,8 @@ pub(crate) struct Global {
 pub(crate) enum Verb {
     Up(up::Arguments),
     Doctor(doctor::Arguments),
+    Login(login::Arguments),
+    Logout(logout::Arguments),
     #[command(subcommand)]
     Agent(agent::Verb),
     Init(init::Arguments),

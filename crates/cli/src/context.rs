@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use aegis_sdk::{Client, ClientError};
+use aegis_sdk::Client;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -32,8 +32,11 @@ impl Context {
         connection::open(self)
     }
 
-    /// Waits for work that talks to the server.
-    pub(crate) fn wait<T>(&mut self, work: impl Future<Output = Result<T, ClientError>>) -> Result<T, Failure> {
+    /// Waits for work that talks to a server or an issuer.
+    pub(crate) fn wait<T, E>(&mut self, work: impl Future<Output = Result<T, E>>) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
         let runtime = match self.runtime.take() {
             Some(runtime) => runtime,
             None => tokio::runtime::Builder::new_current_thread()

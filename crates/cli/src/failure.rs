@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aegis_model::error::{ErrorBody, ErrorEnvelope};
 use aegis_model::{Code, Fault, Outcome};
-use aegis_sdk::ClientError;
+use aegis_sdk::{ClientError, IssuerError};
 
 use crate::output::{Style, clean};
 
@@ -158,6 +158,13 @@ impl Failure {
             text.push_str(&format!("\n  {} {}", style.faint("correlation id:"), clean(&body.correlation_id)));
         }
         Some(text)
+    }
+}
+
+impl From<IssuerError> for Failure {
+    fn from(error: IssuerError) -> Self {
+        let suggestion = Some(error.suggestion().to_owned());
+        Self::Local { fault: Fault::new(error.code(), error.to_string()), suggestion }
     }
 }
 

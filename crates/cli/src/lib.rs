@@ -5,6 +5,7 @@
 
 mod app;
 mod bundle;
+mod clock;
 mod commands;
 mod connection;
 mod context;
@@ -13,10 +14,13 @@ mod environment;
 mod export;
 mod failure;
 mod input;
+mod logins;
 mod manifest_file;
 mod output;
+mod private_file;
 mod profile;
 mod reference;
+mod renewal;
 mod terminal;
 
 use std::ffi::OsString;

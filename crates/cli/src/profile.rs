@@ -1,15 +1,13 @@
 //! The profile: which server the next command talks to, and where its key is. Written by
 //! `aegis up`, readable by its owner only.
 
-use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::private_file;
 
 /// Which server, and its key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,44 +67,28 @@ impl Profile {
 
 /// Reads the profile, if there is one.
 pub(crate) fn read(path: &Path) -> Result<Option<Profile>, Failure> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(Failure::unreadable(path, &error)),
-    };
+    let text = private_file::read(path).map_err(|error| Failure::unreadable(path, &error))?;
+    let Some(text) = text else { return Ok(None) };
     // The library's own message would repeat lines of the file, and a line may be the key.
     let mut profile: Profile = toml::from_str(&text).map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
         let known = "it may hold `url`, `key_file`, `api_key` and `allow_plain_http`";
         Failure::usage(format!("the profile `{}` is not valid at line {line}", path.display()), known)
     })?;
-    let mode = fs::metadata(path).map(|metadata| metadata.permissions().mode()).unwrap_or(0);
-    profile.readable_by_others = (mode & 0o077 != 0).then(|| path.to_owned());
+    profile.readable_by_others = private_file::is_readable_by_others(path).then(|| path.to_owned());
     Ok(Some(profile))
 }
 
 /// Writes the profile whole or not at all, for its owner only.
 pub(crate) fn write(path: &Path, profile: &Profile) -> io::Result<()> {
     let text = toml::to_string(profile).map_err(io::Error::other)?;
-    let directory = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
-    let draft = directory.join(format!(".profile.toml.{}", std::process::id()));
-    // A draft that a killed process left behind would keep its mode.
-    let _ = fs::remove_file(&draft);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    let written =
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&draft, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&draft);
-    }
-    written
+    private_file::write(path, &text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_profile_reads_back_and_belongs_to_its_owner_only() {

@@ -218,7 +218,8 @@ codes! {
          "a rule can never apply"];
     /// No credential came with the request.
     Unauthenticated = "ERR_UNAUTHENTICATED", Auth, 401, "send an API key as `X-API-Key` or `Authorization: Bearer`",
-        ["the command line found no key: `AEGIS_API_KEY` is not set and there is no profile, or the profile is for another server",
+        ["the command line found no key: `AEGIS_API_KEY` is not set, nobody logged in for this server, and there is no profile, or the profile is for another server",
+         "a login at an issuer has ended; `aegis login` makes a new one",
          "a proxy removed the header"];
     /// The credential is unknown, damaged, revoked or expired.
     CredentialInvalid = "ERR_CREDENTIAL_INVALID", Auth, 401, "check the credential, and the clock if it is a signature or a token; `aegis key create` makes a new key",

@@ -26,7 +26,7 @@ pub(crate) fn parse(text: &str) -> Result<Url, ClientError> {
 }
 
 /// The address as it may be shown: without what stands before an `@`, which may be a secret.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let rest = text.rsplit_once('@').map_or(text, |(_, host)| host);
     rest.chars().take(200).flat_map(char::escape_debug).collect()
 }

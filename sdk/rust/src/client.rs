@@ -81,6 +81,11 @@ impl Client {
         self.transport.url()
     }
 
+    /// Whether nobody but this machine and the server can read what is sent: https, or loopback.
+    pub fn is_private(&self) -> bool {
+        self.transport.is_private()
+    }
+
     /// Calls an operation that answers with a body.
     pub(crate) async fn read<T: DeserializeOwned>(&self, request: Request) -> Result<T, ClientError> {
         let bytes = self.send(&request).await?;

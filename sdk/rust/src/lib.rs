@@ -1,7 +1,7 @@
 //! The Rust client of the Aegis API: one method per operation, named like the operation.
 //!
-//! Owns how a request is sent, repeated and understood. Must not know: profiles, the
-//! environment, files, or how an answer is shown to a person.
+//! Owns how a request is sent, repeated and understood, and how somebody logs in at an issuer of
+//! tokens. Must not know: profiles, the environment, files, or how an answer is shown to a person.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), aegis_sdk::ClientError> {
@@ -17,6 +17,7 @@ mod client;
 mod deployment;
 mod error;
 mod events;
+mod issuer;
 mod operations;
 mod random;
 mod request;
@@ -29,3 +30,4 @@ pub use client::{Client, ClientOptions};
 pub use deployment::{Deployment, ManifestFormat};
 pub use error::ClientError;
 pub use events::{Event, Events, Invoked};
+pub use issuer::{DeviceLogin, DeviceWish, Issuer, IssuerError, Token, TokenClaims, Tokens};

@@ -1,5 +1,5 @@
-//! Sends requests and reads answers, with the repeats that `retry` allows. The only place
-//! that knows the HTTP library. Must not know: operations' bodies.
+//! Sends requests and reads answers, with the repeats that `retry` allows. Nobody else but
+//! `issuer/exchange.rs` knows the HTTP library. Must not know: operations' bodies.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -39,20 +39,9 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn new(url: Url, api_key: Option<HeaderValue>, options: ClientOptions) -> Result<Self, ClientError> {
-        // Another part of the process may have chosen a provider already; that one is kept.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // A redirect would carry the key to wherever an answer says.
-        let builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("aegis-sdk/", env!("CARGO_PKG_VERSION")))
+        let builder = builder(&url)
             .timeout(Duration::from_millis(options.timeout_ms))
             .connect_timeout(Duration::from_millis(options.connect_timeout_ms));
-        let builder = match url.scheme() {
-            "https" => builder.https_only(true),
-            // A proxy would read the key; and no certificate is ever looked at, so none is loaded.
-            _ => builder.no_proxy().tls_certs_only([]),
-        };
-        let builder = if address::is_loopback(&url) { builder.no_proxy() } else { builder };
         let http = builder.build().map_err(|error| ClientError::Tls { cause: innermost(&error) })?;
         Ok(Self { http, url, api_key, timeout_ms: options.timeout_ms })
     }
@@ -60,6 +49,11 @@ impl Transport {
     /// The server's address, without the slash that a parsed address ends with.
     pub(crate) fn url(&self) -> &str {
         self.url.as_str().trim_end_matches('/')
+    }
+
+    /// Whether nobody else can read what is sent.
+    pub(crate) fn is_private(&self) -> bool {
+        address::is_private_way(&self.url)
     }
 
     /// Sends a request until it succeeds or must not be repeated.
@@ -213,6 +207,23 @@ impl Transport {
     }
 }
 
+/// How everybody is spoken to who is sent a secret at that address: no redirect is followed,
+/// and no proxy reads along.
+pub(crate) fn builder(url: &Url) -> reqwest::ClientBuilder {
+    // Another part of the process may have chosen a provider already; that one is kept.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // A redirect would carry the key to wherever an answer says.
+    let builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("aegis-sdk/", env!("CARGO_PKG_VERSION")));
+    let builder = match url.scheme() {
+        "https" => builder.https_only(true),
+        // A proxy would read the key; and no certificate is ever looked at, so none is loaded.
+        _ => builder.no_proxy().tls_certs_only([]),
+    };
+    if address::is_loopback(url) { builder.no_proxy() } else { builder }
+}
+
 /// The caller's value, or a fresh one.
 fn chosen(given: Option<&HeaderValue>, prefix: &str) -> Result<HeaderValue, ClientError> {
     if let Some(value) = given {
@@ -231,7 +242,7 @@ fn method(method: Method) -> reqwest::Method {
 }
 
 /// What the last cause of a failure says: the operating system's word, not the library's.
-fn innermost(error: &reqwest::Error) -> String {
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn StdError = error;
     while let Some(next) = cause.source() {
         cause = next;

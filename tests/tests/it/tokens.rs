@@ -1,78 +1,12 @@
 //! Tokens of another issuer (OIDC): whom they let in, as what, and what they are refused for.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aegis_identity::jwt::{SpiffeId, Workload, WorkloadKey};
+use aegis_identity::jwt::{Workload, WorkloadKey};
 use aegis_model::Timestamp;
 use it::{Answer, TestServer};
-use serde_json::{Value, json};
 
-/// An issuer on loopback: says where its keys are, and which.
-struct Issuer {
-    address: String,
-    keys: Arc<Mutex<Value>>,
-}
-
-impl Issuer {
-    fn start(key: &WorkloadKey) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let keys = Arc::new(Mutex::new(WorkloadKey::public_set(&[key])));
-        let (name, published) = (address.clone(), Arc::clone(&keys));
-        std::thread::spawn(move || {
-            while let Ok((mut stream, _)) = listener.accept() {
-                let mut asked = [0; 4096];
-                let length = stream.read(&mut asked).unwrap_or_default();
-                let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
-                let body = match asked.split(' ').nth(1) {
-                    Some("/.well-known/openid-configuration") => {
-                        json!({"issuer": name, "jwks_uri": format!("{name}/keys")}).to_string()
-                    }
-                    _ => published.lock().unwrap().to_string(),
-                };
-                let length = body.len();
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-                let _ = stream.write_all(format!("{head}{body}").as_bytes());
-            }
-        });
-        Self { address, keys }
-    }
-
-    /// A server that believes this issuer.
-    fn server(&self) -> TestServer {
-        let rules = r#"[
-            {when = [{equals = {claim = "sub", value = "spiffe://house.example/agent/ops"}}], tenant = "default", role = "operator"},
-            {when = [{equals = {claim = "sub", value = "spiffe://house.example/agent/looks"}}], tenant = "default", role = "viewer"},
-        ]"#;
-        let rules: String = rules.lines().map(str::trim).collect();
-        TestServer::start_with(&format!(
-            "[[auth.issuers]]\nissuer = \"{}\"\naudiences = [\"aegis\"]\nrules = {rules}\n",
-            self.address
-        ))
-    }
-
-    fn token(&self, key: &WorkloadKey, who: &str, change: impl Fn(&mut Workload<'_>)) -> String {
-        let subject = SpiffeId::new("house.example", &["agent", who]).unwrap();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-        let mut workload = Workload {
-            issuer: &self.address,
-            subject: &subject,
-            audience: "aegis",
-            token_id: "t",
-            issued_at: Timestamp::from_millis(u64::try_from(now).unwrap()),
-            lifetime_s: 600,
-        };
-        change(&mut workload);
-        key.sign(&workload).unwrap()
-    }
-}
-
-fn key(seed: u8) -> WorkloadKey {
-    WorkloadKey::from_seed(&[seed; 32]).unwrap()
-}
+use crate::issuer::{Issuer, key};
 
 fn ask(server: &TestServer, token: &str, (method, path): (&str, &str), body: &str) -> Answer {
     server.call(method, path, &[("authorization", &format!("Bearer {token}"))], body)
@@ -134,7 +68,7 @@ fn an_issuer_may_change_its_keys() {
     let issuer = Issuer::start(&key(1));
     let server = issuer.server();
     assert_eq!(ask(&server, &issuer.token(&key(1), "looks", |_| {}), ("GET", "/api/v1/agents"), "").status, 200);
-    *issuer.keys.lock().unwrap() = WorkloadKey::public_set(&[&key(1), &key(2)]);
+    issuer.change(|book| book.keys = WorkloadKey::public_set(&[&key(1), &key(2)]));
     let newer = issuer.token(&key(2), "looks", |_| {});
     let begun = std::time::Instant::now();
     while ask(&server, &newer, ("GET", "/api/v1/agents"), "").status != 200 {
@@ -145,7 +79,7 @@ fn an_issuer_may_change_its_keys() {
 
 #[test]
 fn an_issuer_that_is_away_is_named() {
-    let issuer = Issuer { address: "http://127.0.0.1:1".to_owned(), keys: Arc::default() };
+    let issuer = Issuer::away();
     let server = issuer.server();
     let token = issuer.token(&key(1), "looks", |_| {});
     let answer = ask(&server, &token, ("GET", "/api/v1/agents"), "");

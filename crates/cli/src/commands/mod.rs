@@ -11,6 +11,8 @@ pub(crate) mod init;
 pub(crate) mod invoke;
 pub(crate) mod key;
 mod listing;
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod policy;
 mod role;
 pub(crate) mod run;
@@ -30,6 +32,8 @@ pub(crate) fn perform(context: &mut Context, verb: Verb) -> Result<(), Failure> 
     match verb {
         Verb::Up(arguments) => up::run(context, &arguments),
         Verb::Doctor(arguments) => doctor::run(context, &arguments),
+        Verb::Login(arguments) => login::run(context, &arguments),
+        Verb::Logout(arguments) => logout::run(context, &arguments),
         Verb::Init(arguments) => init::run(context, &arguments),
         Verb::Invoke(arguments) => invoke::run(context, &arguments),
         Verb::Run(verb) => run::run(context, verb),

@@ -69,7 +69,7 @@ pub(crate) fn show(
         #[expect(clippy::disallowed_methods, reason = "the pause between two questions is the task itself")]
         context.wait(async {
             tokio::time::sleep(ASK_EVERY).await;
-            Ok(())
+            Ok::<_, Failure>(())
         })?;
     }
 }
