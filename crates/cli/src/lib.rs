@@ -15,6 +15,7 @@ mod failure;
 mod input;
 mod manifest_file;
 mod output;
+mod passphrase;
 mod profile;
 mod reference;
 mod terminal;

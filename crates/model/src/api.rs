@@ -19,7 +19,7 @@ use crate::ledger::Entry;
 use crate::manifest::Manifest;
 use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
-pub use key::{AwsKey, KeyCreate, KeyCreated};
+pub use key::{AwsKey, EncryptionKeyRotated, KeyCreate, KeyCreated};
 pub use secret::{SecretRotate, SecretSet};
 
 /// How many items a page has when nobody says.

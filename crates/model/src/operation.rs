@@ -183,6 +183,7 @@ operations! {
     KeyList "key_list" Get "/keys" Administer Read Tenant "List the API keys, without their secrets.";
     KeyCreate "key_create" Post "/keys" Administer Change Tenant "Create an API key; its secret is shown once.";
     KeyRevoke "key_revoke" Delete "/keys/{key_id}" Administer Control Key "Revoke an API key at once.";
+    EncryptionKeyRotate "encryption_key_rotate" Post "/keys/encryption/rotate" Platform Change Tenant "Seal the tenants' keys under a new key-encryption key, and destroy the one before.";
     SecretList "secret_list" Get "/secrets" Operate Read Tenant "List the secrets, without their values.";
     SecretView "secret_view" Get "/secrets/{name}" Operate Read Secret "Show a secret and its versions, without a value.";
     SecretSet "secret_set" Put "/secrets/{name}" Administer Change Secret "Set a secret; what it was before is gone at once.";

@@ -3,6 +3,7 @@
 //! Must not know HTTP, policy, or what the tenants do with Aegis.
 
 mod access_keys;
+mod encryption_keys;
 mod first_start;
 mod issuers;
 mod keys;
@@ -11,6 +12,8 @@ mod secrets;
 mod tenants;
 mod uses;
 mod vault;
+#[cfg(test)]
+mod world;
 
 use std::sync::Arc;
 
@@ -29,7 +32,7 @@ pub use vault::Vault;
 
 /// What is the same for the whole installation.
 pub struct Roots<'a> {
-    /// Its master key.
+    /// The secret from which its keys follow.
     pub master: &'a MasterKey,
     /// The region that requests are signed for.
     pub region: &'a str,
@@ -47,10 +50,12 @@ pub struct Tenancy {
     region: String,
     issuers: Issuers,
     uses: uses::Uses,
+    /// Held by whoever rotates the key-encryption key, from the first tenant to the last.
+    rotating: tokio::sync::Mutex<()>,
 }
 
 impl Tenancy {
-    /// Tenancy over the journal's store, under the installation's master key.
+    /// Tenancy over the journal's store, under the installation's keys.
     pub fn new(journal: Arc<Journal>, vault: Arc<Vault>, entropy: Arc<dyn Entropy>, roots: Roots<'_>) -> Self {
         let pepper = Pepper::new(roots.master.derive("api-key-pepper"));
         Self {
@@ -61,6 +66,7 @@ impl Tenancy {
             region: roots.region.to_owned(),
             issuers: roots.issuers,
             uses: uses::Uses::default(),
+            rotating: tokio::sync::Mutex::default(),
         }
     }
 

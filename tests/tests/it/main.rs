@@ -13,6 +13,7 @@ mod faults;
 mod freeze;
 mod http_agents;
 mod idempotency;
+mod keys;
 mod ledger;
 mod lifecycle;
 mod limits;
