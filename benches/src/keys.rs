@@ -37,7 +37,7 @@ pub fn run() -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let sqlite = Arc::new(SqliteStore::open(dir.path(), Arc::new(Sealer::new(&[7; 32])))?);
-        let tenancy = Arc::new(tenancy(Arc::new(Cached::new(Arc::new(GroupCommit::new(sqlite))))));
+        let tenancy = Arc::new(tenancy(Arc::new(Cached::new(Arc::new(GroupCommit::new(sqlite)))))?);
         let start = tenancy.first_start(now()).await?.ok_or("the directory is not new")?;
         tenancy.complete(start).await?;
         println!("who holds a key");

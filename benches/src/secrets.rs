@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use aegis_adapters::key_ring::{KeyRingFile, LocalKeys};
 use aegis_identity::MasterKey;
 use aegis_ledger::Sealer;
 use aegis_ledger::journal::Journal;
@@ -40,7 +41,7 @@ pub fn run() -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let sqlite = Arc::new(SqliteStore::open(dir.path(), Arc::new(Sealer::new(&[7; 32])))?);
-        let tenancy = tenancy(Arc::new(Cached::new(sqlite)));
+        let tenancy = tenancy(Arc::new(Cached::new(sqlite)))?;
         let start = tenancy.first_start(now()).await?.ok_or("the directory is not new")?;
         tenancy.complete(start).await?;
         let mut out = std::io::stdout().lock();
@@ -133,16 +134,19 @@ impl Fetch for Machine {
 }
 
 /// The room over that store.
-pub fn tenancy(store: Arc<dyn Store>) -> Tenancy {
+pub fn tenancy(store: Arc<dyn Store>) -> Outcome<Tenancy> {
     let machine = Arc::new(Machine(AtomicU64::new(1)));
     let (entropy, fetch): (Arc<dyn Entropy>, Arc<dyn Fetch>) = (Arc::clone(&machine) as _, Arc::clone(&machine) as _);
     let clock: Arc<dyn Clock> = machine;
     let master = MasterKey::new([5; 32]);
-    let vault = Arc::new(Vault::new(Arc::clone(&store), Arc::clone(&entropy), MasterKey::new([6; 32])));
+    let home = tempfile::tempdir()?;
+    let file = KeyRingFile::at(home.path().join("master.key"));
+    let keys = LocalKeys::create(file, None, Arc::clone(&entropy), now())?;
+    let vault = Arc::new(Vault::new(Arc::clone(&store), Arc::clone(&entropy), Arc::new(keys)));
     let journal = Arc::new(Journal::new(store, Arc::clone(&vault) as Arc<_>));
     let issuers = Issuers::new(Vec::new(), &fetch, &clock);
     let names = WorkloadNames { issuer: "https://aegis.example".to_owned(), trust_domain: "aegis.example".to_owned() };
-    Tenancy::new(journal, vault, entropy, Roots { master: &master, region: "us-east-1", issuers, names })
+    Ok(Tenancy::new(journal, vault, entropy, Roots { master: &master, region: "us-east-1", issuers, names }))
 }
 
 /// An act of the server itself.

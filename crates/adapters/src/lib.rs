@@ -2,6 +2,8 @@
 
 pub mod agent_http;
 pub mod fetch;
+pub mod key_ring;
 pub mod logs;
 pub mod objects;
+pub mod private_file;
 pub mod wire;

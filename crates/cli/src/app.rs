@@ -17,6 +17,9 @@ Environment:
                  then http://127.0.0.1:7700)
   AEGIS_API_KEY  the API key or token; comes before the login and the profile's key
   AEGIS_CONFIG   the server's configuration file, for `up` and `doctor`
+  AEGIS_PASSPHRASE_FILE
+                 the file with the passphrase of the server's keys, for `up`,
+                 `audit verify DATA_DIR` and `key passphrase`
   NO_COLOR       no colour
 
 Exit codes:

@@ -17,6 +17,7 @@ mod input;
 mod logins;
 mod manifest_file;
 mod output;
+mod passphrase;
 mod private_file;
 mod profile;
 mod reference;

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a suite fails by panicking")]
 
 pub mod agent_http;
+pub mod key_wrap;
 pub mod objects;
 pub mod runtime;
 pub mod store;

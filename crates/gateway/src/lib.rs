@@ -137,6 +137,15 @@ impl App {
         self.rooms.tenancy.keep_uses(self.rooms.clock.now()).await
     }
 
+    /// Goes on with a rotation of the key-encryption key that was cut short; `None` when there
+    /// is none.
+    ///
+    /// # Errors
+    /// When a step fails; nothing is lost then.
+    pub async fn go_on_rotating(&self) -> Result<Option<aegis_model::api::EncryptionKeyRotated>, aegis_model::Fault> {
+        self.rooms.tenancy.encryption_key_go_on(self.rooms.clock.now()).await
+    }
+
     /// From now on `/health/ready` says no, so that nobody sends new work.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);

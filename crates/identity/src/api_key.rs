@@ -63,7 +63,7 @@ impl fmt::Debug for ApiKey {
 }
 
 impl Pepper {
-    /// Takes the bytes over; derive them from the master key.
+    /// Takes the bytes over; derive them from the root of the key ring.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }

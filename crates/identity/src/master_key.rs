@@ -1,4 +1,5 @@
-//! The installation's master key: derives a key for every purpose and seals what is stored.
+//! A key from which others follow by purpose, and under which something is sealed: the root of
+//! an installation, a generation of its key-encryption key, the data key of a tenant.
 //! Must not know: where the key is kept, or what the derived keys are used for.
 
 use std::fmt;
@@ -10,10 +11,10 @@ use crate::mac::hkdf_sha256;
 
 /// The salt of every derivation; a fixed one keeps keys of Aegis apart from other uses.
 const SALT: &[u8; 8] = b"aegis v1";
-/// The purpose of the key that seals; the master key itself encrypts nothing.
+/// The purpose of the key that seals; the one it follows from encrypts nothing itself.
 const ENVELOPE_PURPOSE: &str = "aegis envelope";
 
-/// 32 secret bytes from which every other key follows. Wiped when dropped.
+/// 32 secret bytes from which other keys follow. Wiped when dropped.
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 impl MasterKey {
@@ -41,6 +42,16 @@ impl MasterKey {
     /// When the bytes are no envelope, were altered, or belong to another key or `aad`.
     pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         envelope::open(&self.envelope_key(), aad, sealed)
+    }
+
+    /// The bytes, to be kept sealed.
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The same key once more. Not `Clone`, so that each copy is meant.
+    pub(crate) fn copy(&self) -> Self {
+        Self(self.0.clone())
     }
 
     fn envelope_key(&self) -> Zeroizing<[u8; 32]> {

@@ -21,7 +21,7 @@ use crate::manifest::Manifest;
 use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
 pub use identity::{Identity, IdentityToken, IdentityTokenWish, WorkloadIdentity};
-pub use key::{AwsKey, KeyCreate, KeyCreated};
+pub use key::{AwsKey, EncryptionKeyRotated, KeyCreate, KeyCreated};
 pub use secret::{RotationProposal, RotationSet, RotationValues, SecretRotate, SecretSet};
 
 /// How many items a page has when nobody says.

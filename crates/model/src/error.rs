@@ -350,7 +350,7 @@ codes! {
     /// Something stored is not what was stored.
     Tampered = "ERR_TAMPERED", Internal, 500, "run `aegis audit verify` and restore the last good backup",
         ["somebody changed the database, a file in `objects`, or an exported ledger; stop the server, keep a copy of the directory, and see which row its log names",
-         "the master key belongs to another data directory"];
+         "the key ring belongs to another data directory"];
     /// A defect.
     Internal = "ERR_INTERNAL", Internal, 500, "report it with the correlation id",
         ["a defect of Aegis; the server's log has the cause under the same correlation id",

@@ -189,6 +189,7 @@ operations! {
     IdentityView "identity_view" Get "/identity" Read Read Tenant "Say who asks, as this server knows it.";
     IdentityToken "identity_token" Post "/identity/tokens" Inside Change Tenant "Issue a short-lived token by which a session proves to one other who it is.";
     IdentityKeyRotate "identity_key_rotate" Post "/identity/keys" Platform Change Tenant "Sign the tokens of sessions with a new key; the one before is published until its last token has expired.";
+    EncryptionKeyRotate "encryption_key_rotate" Post "/keys/encryption/rotate" Platform Change Tenant "Seal the tenants' keys under a new key-encryption key, and destroy the one before.";
     SecretList "secret_list" Get "/secrets" Operate Read Tenant "List the secrets, without their values.";
     SecretView "secret_view" Get "/secrets/{name}" Operate Read Secret "Show a secret and its versions, without a value.";
     SecretSet "secret_set" Put "/secrets/{name}" Administer Change Secret "Set a secret; what it was before is gone at once.";

@@ -43,7 +43,7 @@ pub struct TenantRecord {
     /// What is known of it.
     #[serde(flatten)]
     pub info: TenantInfo,
-    /// The tenant's own keys, sealed under the installation's master key, in base64.
+    /// The tenant's own keys, sealed under a key-encryption key that the text names.
     pub sealed_keys: String,
     /// The key under which the tenant's secrets are sealed, sealed like the others, but apart
     /// from them: without it the secrets are gone, and the ledger is not.

@@ -5,11 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use aegis_gateway::Limits;
+use aegis_identity::Passphrase;
 use aegis_identity::jwt::{ClaimRule, ClaimRules, ClaimTest, Expected};
 use aegis_identity::sigv4::{VerifyOptions, Window};
 use aegis_model::{Role, TenantId};
 use aegis_tenancy::Trust;
 use serde::Deserialize;
+
+use crate::keys::KeysConfig;
 
 mod identity;
 
@@ -26,6 +29,8 @@ pub struct UpOptions {
     pub metrics_listen: Option<SocketAddr>,
     /// The configuration file.
     pub config_file: Option<PathBuf>,
+    /// The passphrase of the keys, as somebody typed it who was asked.
+    pub passphrase: Option<Passphrase>,
     /// Readable logs with more detail. Changes no rule.
     pub dev: bool,
 }
@@ -114,6 +119,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// How sessions prove to others who they are.
     pub identity: IdentityConfig,
+    /// The keys of the installation.
+    pub keys: KeysConfig,
     /// Boxes.
     pub boxes: BoxesConfig,
     /// Logs.
@@ -325,6 +332,7 @@ impl Default for Config {
             tls: None,
             auth: AuthConfig::default(),
             identity: IdentityConfig::default(),
+            keys: KeysConfig::default(),
             boxes: BoxesConfig::default(),
             log: LogConfig::default(),
             drain_timeout_ms: 30_000,
@@ -432,6 +440,9 @@ impl Config {
         if let Some(dir) = variable("AEGIS_DATA_DIR") {
             self.data_dir = PathBuf::from(dir);
         }
+        if let Some(file) = variable("AEGIS_PASSPHRASE_FILE") {
+            self.keys.passphrase_file = Some(PathBuf::from(file));
+        }
         for (name, place) in [("AEGIS_LISTEN", &mut self.listen), ("AEGIS_METRICS_LISTEN", &mut self.metrics_listen)] {
             if let Some(text) = variable(name) {
                 let problem = |_| ConfigError::Variable { name, problem: format!("`{text}` is not ADDRESS:PORT") };
@@ -445,6 +456,7 @@ impl Config {
         if let Some(dir) = &options.data_dir {
             self.data_dir.clone_from(dir);
         }
+        self.keys.typed.clone_from(&options.passphrase);
         self.listen = options.listen.unwrap_or(self.listen);
         self.metrics_listen = options.metrics_listen.unwrap_or(self.metrics_listen);
         if options.dev {

@@ -3,7 +3,7 @@
 //!
 //! Must not know: what is asked, or whether it is allowed.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aegis_adapters::wire::Wire;
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::listen::{Asker, converse};
 
 /// What serves a stream.
+#[derive(Clone)]
 struct Service {
     router: Router,
     header_timeout: Duration,
@@ -22,20 +23,34 @@ struct Service {
 
 /// Serves the doors of boxes, once it is open. Until then there is nobody to speak to.
 #[derive(Default)]
-pub struct DoorService(OnceLock<Service>);
+pub struct DoorService(Mutex<Option<Service>>);
 
 impl DoorService {
     /// From now on streams are served, until `stop` changes.
     pub fn open(&self, router: Router, header_timeout: Duration, stop: watch::Receiver<bool>) {
-        let _ = self.0.set(Service { router, header_timeout, stop });
+        self.put(Some(Service { router, header_timeout, stop }));
+    }
+
+    /// From now on there is nobody to speak to again. What serves knows the boxes, and those
+    /// know this door: without an end of it, the store would never be closed.
+    pub fn close(&self) {
+        self.put(None);
+    }
+
+    fn put(&self, service: Option<Service>) {
+        // What a panicking holder left is still whole: each change is a single step.
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = service;
+    }
+
+    fn service(&self) -> Option<Service> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Door for DoorService {
     fn attend(&self, occupant: Arc<Occupant>, stream: Connection) {
-        let Some(service) = self.0.get() else { return };
-        let (router, stop) = (service.router.clone(), service.stop.clone());
-        let timeout = service.header_timeout;
-        tokio::spawn(converse(Wire::new(stream, Arc::default()), Asker::Box(occupant), router, (timeout, stop)));
+        let Some(Service { router, header_timeout, stop }) = self.service() else { return };
+        let wire = Wire::new(stream, Arc::default());
+        tokio::spawn(converse(wire, Asker::Box(occupant), router, (header_timeout, stop)));
     }
 }

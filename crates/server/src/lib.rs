@@ -7,6 +7,7 @@ mod config;
 mod data_dir;
 mod doctor;
 mod door;
+mod keys;
 mod listen;
 mod rotate;
 mod run;
@@ -18,8 +19,10 @@ mod verify;
 mod wire;
 
 pub use aegis_gateway::openapi;
+pub use aegis_identity::{NoPassphrase, Passphrase};
 pub use config::{Config, ConfigError, UpOptions};
 pub use doctor::{CheckState, DoctorCheck, DoctorReport, doctor};
+pub use keys::{KeysConfig, asks_passphrase, change_passphrase, read_passphrase};
 pub use run::{Ready, run};
 pub use start_error::StartError;
 pub use verify::{DataReport, verify_data_dir};

@@ -80,6 +80,7 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     let rotating = tokio::spawn(rotate::run(Arc::clone(&house.rotator), stop.subscribe()));
     let keeping = tokio::spawn(keep_uses(Arc::clone(&house.app), stop.subscribe()));
     tokio::spawn(warm_up(Arc::clone(&house.runs), Arc::clone(&house.store)));
+    tokio::spawn(go_on_rotating(Arc::clone(&house.app)));
     tracing::info!(url = ready.url, metrics = ready.metrics_url, "ready");
     on_ready(&ready);
     stop_signals.next().await;
@@ -94,6 +95,7 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     }
     house.runs.close().await;
     house.tiers.close().await;
+    house.door.close();
     Ok(())
 }
 
@@ -108,6 +110,19 @@ async fn keep_uses(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         };
         if let Err(error) = app.keep_uses().await {
             tracing::warn!(%error, "when keys were used last could not be kept");
+        }
+    }
+}
+
+/// A rotation of the key-encryption key that was cut short is completed while the server serves.
+async fn go_on_rotating(app: Arc<App>) {
+    match app.go_on_rotating().await {
+        Ok(None) => {}
+        Ok(Some(done)) => {
+            tracing::info!(key = done.key, tenants = done.tenants, "a rotation that was cut short is complete")
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a rotation that was cut short is not complete; nothing is lost, rotate again")
         }
     }
 }

@@ -1,12 +1,12 @@
 //! A data directory, checked offline: every row is what was written, every tree is what its
 //! entries make it. A running server may go on meanwhile.
 
-use std::path::Path;
-
 use aegis_store::verify_rows;
 use serde::Serialize;
 
+use crate::config::{Config, UpOptions};
 use crate::data_dir::DataDir;
+use crate::keys;
 use crate::start_error::StartError;
 use crate::wire::wire_integrity;
 
@@ -29,13 +29,18 @@ pub struct DataReport {
     pub problems_count: u64,
 }
 
-/// Checks the data directory `path`.
+/// Checks the data directory that the options name. The configuration is read only for what
+/// they do not say.
 ///
 /// # Errors
-/// When it cannot be checked at all, e.g. because its master key is missing.
-pub fn verify_data_dir(path: &Path) -> Result<DataReport, StartError> {
-    let master = DataDir::at(path).read_master_key()?;
-    let report = verify_rows(path, &*wire_integrity(&master))?;
+/// When it cannot be checked at all, e.g. because its keys are missing.
+pub fn verify_data_dir(options: &UpOptions) -> Result<DataReport, StartError> {
+    let data = match &options.data_dir {
+        Some(path) => DataDir::at(path),
+        None => DataDir::at(&Config::load(options)?.data_dir),
+    };
+    let root = keys::root(options, &data)?;
+    let report = verify_rows(data.path(), &*wire_integrity(&root))?;
     Ok(DataReport {
         intact: report.is_intact(),
         records: report.records,

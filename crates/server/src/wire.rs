@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aegis_adapters::agent_http::HyperHttp;
 use aegis_adapters::fetch::HttpsFetch;
+use aegis_adapters::key_ring::LocalKeys;
 use aegis_adapters::logs::DiskLogs;
 use aegis_adapters::objects::DiskObjects;
 use aegis_dispatch::rotation::RotatorParts;
@@ -24,11 +25,13 @@ use aegis_model::port::{
     AgentHttp, Clock, Door, Entropy, Fetch, Integrity, Logs, Objects, Rotations, Runtime, Store, TenantKeys,
 };
 use aegis_runtime::process::{ProcessRuntime, Settings};
+use aegis_store::DirectoryLock;
 use aegis_tenancy::{Issuers, Roots, Tenancy, Vault};
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::door::DoorService;
+use crate::keys::{self, OpenKeys};
 use crate::start_error::StartError;
 use crate::system::{SystemClock, SystemEntropy};
 
@@ -60,7 +63,7 @@ struct Ports {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     vault: Arc<Vault>,
-    master: MasterKey,
+    root: MasterKey,
 }
 
 /// Builds the house in `data`, which is to be found at `url`.
@@ -109,23 +112,31 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
 
 fn wire_ports(config: &Config, data: &DataDir) -> Result<Ports, StartError> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let master = data.open_master_key(&*entropy)?;
-    let store = wire_store(data, &master)?;
+    let (store, keys) = wire_store(config, data)?;
+    let root = keys.root();
     let objects = wire_objects(data)?;
     let logs = wire_logs(config, data)?;
-    let vault_key = MasterKey::new(master.derive("tenant-keys"));
-    let vault = Arc::new(Vault::new(Arc::clone(&store), Arc::clone(&entropy), vault_key));
+    let vault = Arc::new(Vault::new(Arc::clone(&store), Arc::clone(&entropy), Arc::new(keys)));
     let clock = Arc::new(SystemClock::start());
-    Ok(Ports { store, objects, logs, clock, entropy, vault, master })
+    Ok(Ports { store, objects, logs, clock, entropy, vault, root })
 }
 
 /// What marks rows and grows trees.
-pub fn wire_integrity(master: &MasterKey) -> Arc<dyn Integrity> {
-    Arc::new(Sealer::new(&master.derive("row-marks")))
+pub fn wire_integrity(root: &MasterKey) -> Arc<dyn Integrity> {
+    Arc::new(Sealer::new(&root.derive("row-marks")))
 }
 
-fn wire_store(data: &DataDir, master: &MasterKey) -> Result<Arc<dyn Store>, StartError> {
-    Ok(aegis_store::open(data.path(), wire_integrity(master))?)
+/// The directory is taken before its keys are read, so that nobody changes them meanwhile; and
+/// keys of an older form are written anew only when the database has shown that they are its.
+fn wire_store(config: &Config, data: &DataDir) -> Result<(Arc<dyn Store>, LocalKeys), StartError> {
+    let taken = DirectoryLock::take(data.path())?;
+    let OpenKeys { keys, is_plain } = keys::open(&config.keys, data)?;
+    let store = aegis_store::open_taken(taken, wire_integrity(&keys.root()))?;
+    if is_plain {
+        keys.keep()?;
+        tracing::info!("`master.key` is a key ring from now on");
+    }
+    Ok((store, keys))
 }
 
 fn wire_objects(data: &DataDir) -> Result<Arc<dyn Objects>, StartError> {
@@ -216,7 +227,7 @@ async fn wire_process(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -
 fn wire_tenancy(config: &Config, ports: &Ports, journal: &Arc<Journal>, url: &str) -> Result<Tenancy, StartError> {
     let issuers = Issuers::new(config.auth.trusts(), &wire_fetch(config)?, &ports.clock);
     let names = config.identity.names(url)?;
-    let roots = Roots { master: &ports.master, region: &config.auth.region, issuers, names };
+    let roots = Roots { master: &ports.root, region: &config.auth.region, issuers, names };
     Ok(Tenancy::new(Arc::clone(journal), Arc::clone(&ports.vault), Arc::clone(&ports.entropy), roots))
 }
 

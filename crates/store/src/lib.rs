@@ -16,7 +16,7 @@ use aegis_model::port::{Integrity, Store};
 
 pub use cached::Cached;
 pub use group::GroupCommit;
-pub use sqlite::{OpenError, RowReport, SqliteStore, verify_rows};
+pub use sqlite::{DirectoryLock, OpenError, RowReport, SqliteStore, verify_rows};
 
 /// Opens the data directory with everything that belongs above it: cache, group commit,
 /// SQLite. The directory is free again when the last reference is gone.
@@ -24,6 +24,14 @@ pub use sqlite::{OpenError, RowReport, SqliteStore, verify_rows};
 /// # Errors
 /// When the directory cannot be used; the message names the cause.
 pub fn open(dir: &Path, integrity: Arc<dyn Integrity>) -> Result<Arc<dyn Store>, OpenError> {
-    let sqlite = SqliteStore::open(dir, integrity)?;
+    open_taken(DirectoryLock::take(dir)?, integrity)
+}
+
+/// The same, in a directory that was taken before, e.g. to read keys that lie in it.
+///
+/// # Errors
+/// When the directory cannot be used; the message names the cause.
+pub fn open_taken(directory: DirectoryLock, integrity: Arc<dyn Integrity>) -> Result<Arc<dyn Store>, OpenError> {
+    let sqlite = SqliteStore::open_taken(directory, integrity)?;
     Ok(Arc::new(Cached::new(Arc::new(GroupCommit::new(Arc::new(sqlite))))))
 }

@@ -36,7 +36,7 @@ impl Tenancy {
         let admin_key = ApiKey::generate(KeyId::generate(at, self.random()?), self.random()?);
         let mut changes = Vec::new();
         for id in [TenantId::platform(), TenantId::first()] {
-            changes.push(put_tenant(&self.new_tenant(&id, at)?, Expect::Absent)?);
+            changes.push(put_tenant(&self.new_tenant(&id, at).await?, Expect::Absent)?);
         }
         changes.push(put_key(&self.first_admin(&admin_key, at), Expect::Absent)?);
         changes.push(Change::Put(Put {

@@ -3,6 +3,7 @@
 //! Must not know HTTP, policy, or what the tenants do with Aegis.
 
 mod access_keys;
+mod encryption_keys;
 mod first_start;
 mod issuers;
 mod keys;
@@ -13,6 +14,8 @@ mod tenants;
 mod uses;
 mod vault;
 mod workloads;
+#[cfg(test)]
+mod world;
 
 use std::sync::Arc;
 
@@ -32,7 +35,7 @@ pub use workloads::WorkloadNames;
 
 /// What is the same for the whole installation.
 pub struct Roots<'a> {
-    /// Its master key.
+    /// The secret from which its keys follow.
     pub master: &'a MasterKey,
     /// The region that requests are signed for.
     pub region: &'a str,
@@ -53,10 +56,12 @@ pub struct Tenancy {
     issuers: Issuers,
     uses: uses::Uses,
     workloads: workloads::Workloads,
+    /// Held by whoever rotates the key-encryption key, from the first tenant to the last.
+    rotating: tokio::sync::Mutex<()>,
 }
 
 impl Tenancy {
-    /// Tenancy over the journal's store, under the installation's master key.
+    /// Tenancy over the journal's store, under the installation's keys.
     pub fn new(journal: Arc<Journal>, vault: Arc<Vault>, entropy: Arc<dyn Entropy>, roots: Roots<'_>) -> Self {
         let pepper = Pepper::new(roots.master.derive("api-key-pepper"));
         Self {
@@ -68,6 +73,7 @@ impl Tenancy {
             issuers: roots.issuers,
             uses: uses::Uses::default(),
             workloads: workloads::Workloads::new(roots.names),
+            rotating: tokio::sync::Mutex::default(),
         }
     }
 

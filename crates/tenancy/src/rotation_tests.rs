@@ -4,7 +4,8 @@ use aegis_model::secret::{SecretState, SecretValue};
 use aegis_model::{AgentName, Operation, SessionId};
 
 use super::*;
-use crate::secrets::tests::{World, act, at, name};
+use crate::secrets::tests::{World, name};
+use crate::world::{act, at};
 
 const START: u64 = 1_000;
 

@@ -1,54 +1,14 @@
 //! Secrets over a real store: what is read, and what cannot be.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
-use aegis_identity::MasterKey;
-use aegis_ledger::Sealer;
-use aegis_ledger::journal::Journal;
-use aegis_model::act::DecisionMark;
-use aegis_model::port::{Clock, Entropy, EntropyError, Fetch, FetchError, Store};
+use aegis_model::Operation;
+use aegis_model::port::Store;
 use aegis_model::record::Batch;
-use aegis_model::{Caller, CorrelationId, DecisionId, Operation, Principal, ReasonClass, Role};
-use aegis_store::{Cached, SqliteStore};
-use async_trait::async_trait;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Issuers, Roots, Vault, WorkloadNames};
-
-struct Counting(AtomicU8);
-
-impl Entropy for Counting {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
-        buffer.fill(self.0.fetch_add(1, Ordering::Relaxed));
-        Ok(())
-    }
-}
-
-struct Nobody;
-
-#[async_trait]
-impl Fetch for Nobody {
-    async fn get(&self, address: &str) -> Result<bytes::Bytes, FetchError> {
-        Err(FetchError::Unreachable(address.to_owned()))
-    }
-}
-
-impl Clock for Nobody {
-    fn now(&self) -> Timestamp {
-        at(0)
-    }
-
-    fn elapsed_ns(&self) -> u64 {
-        0
-    }
-}
-
-pub(crate) fn at(ms: u64) -> Timestamp {
-    Timestamp::from_millis(ms)
-}
+use crate::world::{acme, act, at, rooms};
 
 pub(crate) fn name() -> SecretName {
     "token".parse().unwrap()
@@ -59,22 +19,6 @@ pub(crate) struct World {
     pub(crate) tenancy: Tenancy,
     store: Arc<dyn Store>,
     dir: TempDir,
-}
-
-/// The rooms over what lies in `dir`, as a server that starts makes them.
-fn rooms(dir: &Path, first_random: u8) -> (Tenancy, Arc<dyn Store>) {
-    let sqlite = SqliteStore::open(dir, Arc::new(Sealer::new(&[7; 32]))).unwrap();
-    let store: Arc<dyn Store> = Arc::new(Cached::new(Arc::new(sqlite)));
-    let entropy: Arc<dyn Entropy> = Arc::new(Counting(AtomicU8::new(first_random)));
-    let master = MasterKey::new([5; 32]);
-    let vault_key = MasterKey::new(master.derive("tenant-keys"));
-    let vault = Arc::new(Vault::new(Arc::clone(&store), Arc::clone(&entropy), vault_key));
-    let journal = Arc::new(Journal::new(Arc::clone(&store), Arc::clone(&vault) as Arc<_>));
-    let (fetch, clock): (Arc<dyn Fetch>, Arc<dyn Clock>) = (Arc::new(Nobody), Arc::new(Nobody));
-    let issuers = Issuers::new(Vec::new(), &fetch, &clock);
-    let names = WorkloadNames { issuer: "https://aegis.example".to_owned(), trust_domain: "aegis.example".to_owned() };
-    let roots = Roots { master: &master, region: "us-east-1", issuers, names };
-    (Tenancy::new(journal, vault, entropy, roots), store)
 }
 
 impl World {
@@ -120,30 +64,6 @@ impl World {
         let put = Put { key, expect: Expect::Any, body: body.into(), index, terminal: false };
         let batch = Batch { at: at(9), changes: vec![Change::Put(put)] };
         self.store.commit_many(vec![batch]).await.pop().unwrap().unwrap();
-    }
-}
-
-fn acme() -> TenantId {
-    "acme".parse().unwrap()
-}
-
-pub(crate) fn act(tenant: &str, operation: Operation, ms: u64) -> Act {
-    Act {
-        caller: Caller {
-            tenant: tenant.parse().unwrap(),
-            principal: Principal::System,
-            role: Role::PlatformAdmin,
-            correlation_id: CorrelationId::generate(at(ms), [0; 10]),
-        },
-        operation,
-        at: at(ms),
-        decision: DecisionMark {
-            id: DecisionId::generate(at(ms), [0; 10]),
-            class: ReasonClass::Permitted,
-            policy_hash: String::new(),
-        },
-        request_digest: [0; 32],
-        idempotency: None,
     }
 }
 
@@ -248,7 +168,7 @@ async fn with_the_tenant_its_secrets_are_gone_for_everybody() {
     let delete = act("default", Operation::TenantDelete, 20);
     world.tenancy.tenant_delete(&delete, &acme()).await.unwrap();
     assert_eq!(world.read(None, 30).await, Err(Code::NotFound));
-    // Not even the vault of a new server, which has the master key, opens what is still stored.
+    // Not even the vault of a new server, which has the key ring, opens what is still stored.
     let World { tenancy, store, dir: _dir } = world.restarted();
     let stored = store.get(&key).await.unwrap().unwrap();
     assert_eq!(stored.body, kept.body, "the sealed bytes are still there");

@@ -4,7 +4,8 @@ use aegis_identity::jwt::{Expected, KeySet, Token};
 use aegis_model::{Operation, SessionId};
 
 use super::*;
-use crate::secrets::tests::{World, act, at};
+use crate::secrets::tests::World;
+use crate::world::{act, at};
 
 const HOUR_MS: u64 = 3_600_000;
 

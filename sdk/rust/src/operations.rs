@@ -3,11 +3,11 @@
 
 use aegis_model::agent::Endpoint;
 use aegis_model::api::{
-    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EndpointSet, EntriesQuery, FreezeRequest, Identity,
-    IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated, LedgerItems, LogLines, LogQuery, Page,
-    PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest, PolicyTestResult, ProofQuery,
-    ProofView, RotationProposal, RotationSet, RotationValues, RunBegun, RunListQuery, SecretRotate, SecretSet,
-    SessionListQuery, TenantCreate, ThawRequest, VersionView,
+    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EncryptionKeyRotated, EndpointSet, EntriesQuery,
+    FreezeRequest, Identity, IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated, LedgerItems,
+    LogLines, LogQuery, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest,
+    PolicyTestResult, ProofQuery, ProofView, RotationProposal, RotationSet, RotationValues, RunBegun, RunListQuery,
+    SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
 };
 use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
@@ -148,6 +148,14 @@ impl Client {
     /// See [`ClientError`].
     pub async fn key_revoke(&self, id: &KeyId) -> Answer<()> {
         self.act(Request::of(Operation::KeyRevoke).at("key_id", id)).await
+    }
+
+    /// Seals the tenants' keys under a new key-encryption key, and destroys the one before.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn encryption_key_rotate(&self) -> Answer<EncryptionKeyRotated> {
+        self.read(Request::of(Operation::EncryptionKeyRotate)).await
     }
 
     /// Lists the tenants.

@@ -165,6 +165,7 @@ async fn call_all(client: &Client) {
         .key_create(&KeyCreate { role: None, tenant: None, kind: None, label: String::new(), expires_in_ms: None })
         .await;
     let _ = client.key_revoke(&key_id()).await;
+    let _ = client.encryption_key_rotate().await;
     secrets(client, &page).await;
     let _ = client.tenant_list(&page).await;
     let _ = client.tenant_create(&TenantCreate { id: "acme".parse().expect("name") }).await;

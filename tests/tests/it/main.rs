@@ -15,6 +15,7 @@ mod freeze;
 mod http_agents;
 mod idempotency;
 mod issuer;
+mod keys;
 mod ledger;
 mod lifecycle;
 mod limits;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use aegis_server::{Ready, UpOptions};
 
 use crate::context::Context;
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
+use crate::passphrase::{ask_for, refused};
 use crate::profile::{self, Profile};
 
 /// Start Aegis on this machine
@@ -36,15 +37,17 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Failure> {
-    let options = UpOptions {
+    let mut options = UpOptions {
         data_dir: arguments.data_dir.clone(),
         listen: arguments.listen,
         metrics_listen: arguments.metrics_listen,
         config_file: context.environment.config_file.clone(),
+        passphrase: None,
         dev: arguments.dev,
     };
+    ask_for(context, &mut options)?;
     let ended = aegis_server::run(&options, |ready| announce(context, ready));
-    ended.map_err(|error| Failure::Start { message: chain(&error), exit_code: error.exit_code() })
+    ended.map_err(|error| refused(&error))
 }
 
 /// Says that the server serves, and how to go on.

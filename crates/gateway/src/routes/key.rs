@@ -1,6 +1,6 @@
-//! `/keys`: list, create, revoke.
+//! `/keys`: list, create, revoke; a new key-encryption key.
 
-use aegis_model::api::{KeyCreate, KeyCreated, Page, PageQuery};
+use aegis_model::api::{EncryptionKeyRotated, KeyCreate, KeyCreated, Page, PageQuery};
 use aegis_model::key::KeyInfo;
 use aegis_model::{Fault, KeyId, Operation};
 
@@ -17,6 +17,8 @@ pub fn routes() -> Vec<Route> {
             .answers::<Page<KeyInfo>>(200),
         Route::new(Operation::KeyCreate, |call| Box::pin(create(call))).takes::<KeyCreate>().answers::<KeyCreated>(201),
         Route::new(Operation::KeyRevoke, |call| Box::pin(revoke(call))),
+        Route::new(Operation::EncryptionKeyRotate, |call| Box::pin(rotate_encryption(call)))
+            .answers::<EncryptionKeyRotated>(200),
     ]
 }
 
@@ -35,4 +37,8 @@ async fn revoke(call: Call) -> Result<Reply, Fault> {
     let id: KeyId = call.parameter("key_id")?;
     call.rooms().tenancy.key_revoke(&call.act, &id).await?;
     Ok(Reply::empty())
+}
+
+async fn rotate_encryption(call: Call) -> Result<Reply, Fault> {
+    Reply::ok(&call.rooms().tenancy.encryption_key_rotate(&call.act).await?)
 }

@@ -55,7 +55,7 @@ pub enum WorkloadError {
 }
 
 impl WorkloadKey {
-    /// The key of a seed, which must be unguessable; derive it from the master key.
+    /// The key of a seed, which must be unguessable; derive it from the root of the key ring.
     ///
     /// # Errors
     /// None that is known of: every 32 bytes are a seed.

@@ -63,6 +63,17 @@ pub struct AwsKey {
     pub region: String,
 }
 
+/// A rotation of the key-encryption key that is complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EncryptionKeyRotated {
+    /// The name of the key under which the tenants' keys are sealed now; the ones before it
+    /// are destroyed.
+    pub key: String,
+    /// For how many tenants, deleted ones and the platform's own among them, keys were sealed
+    /// anew.
+    pub tenants: u64,
+}
+
 impl std::fmt::Debug for AwsKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "AwsKey({})", self.access_key_id)

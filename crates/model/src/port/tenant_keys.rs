@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use zeroize::Zeroize;
 
 use crate::error::Fault;
 use crate::id::TenantId;
 
-/// A tenant's own keys. Never printed.
+/// A tenant's own keys. Never printed; wiped from memory when dropped.
 pub struct TenantSecrets {
     /// For MACs of requests and results in the ledger.
     pub mac_key: [u8; 32],
@@ -20,6 +21,14 @@ pub struct TenantSecrets {
 impl std::fmt::Debug for TenantSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TenantSecrets(…)")
+    }
+}
+
+impl Drop for TenantSecrets {
+    fn drop(&mut self) {
+        self.mac_key.zeroize();
+        self.signing_seed.zeroize();
+        self.previous_signing_seed.zeroize();
     }
 }
 

@@ -16,20 +16,32 @@ pub(super) const DATABASE_NAME: &str = "aegis.db";
 const LOCK_NAME: &str = "lock";
 
 /// A data directory that belongs to this process for as long as the value lives.
-pub(super) struct DataDirectory {
-    /// The database in it.
-    pub database: PathBuf,
+pub struct DirectoryLock {
+    dir: PathBuf,
     _lock: File,
 }
 
-impl DataDirectory {
+impl DirectoryLock {
     /// Makes the directory if need be and takes it.
-    pub(super) fn take(dir: &Path) -> Result<Self, OpenError> {
+    ///
+    /// # Errors
+    /// When somebody else has it, or it cannot be used.
+    pub fn take(dir: &Path) -> Result<Self, OpenError> {
         make(dir)?;
         let lock = lock(dir)?;
-        let database = dir.join(DATABASE_NAME);
-        make_database(dir, &database)?;
-        Ok(Self { database, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), _lock: lock })
+    }
+
+    /// The directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the database file if need be.
+    pub(super) fn database(&self) -> Result<PathBuf, OpenError> {
+        let database = self.dir.join(DATABASE_NAME);
+        make_database(&self.dir, &database)?;
+        Ok(database)
     }
 }
 

@@ -32,7 +32,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use directory::DataDirectory;
+pub use directory::DirectoryLock;
 pub use open_error::OpenError;
 use readers::Readers;
 pub use verify::{RowReport, verify_rows};
@@ -46,7 +46,7 @@ pub struct SqliteStore {
     commands: Option<mpsc::Sender<Command>>,
     readers: Arc<Readers>,
     thread: Option<JoinHandle<()>>,
-    _directory: DataDirectory,
+    _directory: DirectoryLock,
 }
 
 impl SqliteStore {
@@ -55,8 +55,16 @@ impl SqliteStore {
     /// # Errors
     /// When the directory is in use or cannot be used, or the database is not sound.
     pub fn open(dir: &Path, integrity: Arc<dyn Integrity>) -> Result<Self, OpenError> {
-        let directory = DataDirectory::take(dir)?;
-        let path = directory.database.as_path();
+        Self::open_taken(DirectoryLock::take(dir)?, integrity)
+    }
+
+    /// The same, in a directory that was taken before.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, or the database is not sound.
+    pub fn open_taken(directory: DirectoryLock, integrity: Arc<dyn Integrity>) -> Result<Self, OpenError> {
+        let database = directory.database()?;
+        let path = database.as_path();
         let failed = |error| OpenError::of_database(path, error);
         let mut connection = schema::connect_writer(path).map_err(failed)?;
         schema::migrate(&mut connection, path, integrity.as_ref())?;
@@ -67,7 +75,7 @@ impl SqliteStore {
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.serve(waiting))
-            .map_err(|error| OpenError::of_io(dir, error))?;
+            .map_err(|error| OpenError::of_io(directory.dir(), error))?;
         Ok(Self { commands: Some(commands), readers, thread: Some(thread), _directory: directory })
     }
 

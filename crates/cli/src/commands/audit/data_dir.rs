@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
-use aegis_server::{DataReport, verify_data_dir};
+use aegis_server::{DataReport, UpOptions, verify_data_dir};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::passphrase::{ask_for, refused};
 
 /// Whether this is a server's data directory rather than an export.
 pub(super) fn is_data_dir(directory: &Path) -> bool {
@@ -14,12 +15,22 @@ pub(super) fn is_data_dir(directory: &Path) -> bool {
 }
 
 pub(super) fn verify(context: &mut Context, directory: &Path) -> Result<(), Failure> {
+    let mut options = UpOptions {
+        data_dir: Some(directory.to_owned()),
+        config_file: context.environment.config_file.clone(),
+        ..UpOptions::default()
+    };
+    ask_for(context, &mut options)?;
     context.terminal.progress("checking every row…");
-    let checked = verify_data_dir(directory);
+    let checked = verify_data_dir(&options);
     context.terminal.clear_progress();
-    let report = checked.map_err(|error| {
-        let advice = "restore the directory from the last good backup";
-        Failure::tampered(format!("the data directory cannot be checked: {error}"), advice)
+    let report = checked.map_err(|error| match error.exit_code() {
+        // A passphrase that is missing or wrong says nothing about the data.
+        2 | 4 => refused(&error),
+        _ => {
+            let advice = "restore the directory from the last good backup";
+            Failure::tampered(format!("the data directory cannot be checked: {error}"), advice)
+        }
     })?;
     if !report.intact {
         let first = report.problems.first().cloned().unwrap_or_default();
