@@ -17,6 +17,7 @@ use crate::config::{Config, UpOptions};
 use crate::data_dir::DataDir;
 use crate::listen::{Listener, acceptor, bind};
 use crate::start_error::StartError;
+use crate::system::seal_memory;
 use crate::wire::{House, house};
 use crate::{rotate, sweep, telemetry};
 
@@ -45,6 +46,7 @@ pub struct Ready {
 pub fn run(options: &UpOptions, on_ready: impl FnOnce(&Ready) + Send) -> Result<(), StartError> {
     let config = Config::load(options)?;
     telemetry::start(config.log);
+    seal_memory().map_err(StartError::System)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
     let ended = runtime.block_on(up(&config, on_ready));
     // What still runs after the drain is cut off.

@@ -6,6 +6,17 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use aegis_model::Timestamp;
 use aegis_model::port::{Clock, Entropy, EntropyError};
 
+/// Keeps the memory of this process to itself: it writes no core file, and other processes of
+/// its user can neither trace it nor look at it.
+///
+/// # Errors
+/// When the kernel does not let it.
+pub fn seal_memory() -> std::io::Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
 /// The memory of the machine.
 pub fn memory_mib() -> u64 {
     let about = rustix::system::sysinfo();

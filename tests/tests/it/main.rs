@@ -20,6 +20,7 @@ mod ledger;
 mod lifecycle;
 mod limits;
 mod logins;
+mod memory;
 mod operations;
 mod policies;
 mod rotation;
