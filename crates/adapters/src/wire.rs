@@ -12,6 +12,9 @@ use aegis_model::port::{ByteSink, ByteSource, Connection};
 use bytes::{Buf as _, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
+/// Bytes that are passed on at once.
+const PIECE_BYTES: usize = 16 * 1024;
+
 /// Something on its way, which gives back what it borrowed.
 type Later<S, T> = Pin<Box<dyn Future<Output = (S, Result<T, BoxError>)> + Send>>;
 
@@ -101,6 +104,8 @@ impl Write for Wire {
         let Writing::Rests(mut sink) = std::mem::replace(&mut self.writing, Writing::Over) else {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
+        // Whoever does not read holds up no more than this of it here.
+        let bytes = bytes.get(..PIECE_BYTES).unwrap_or(bytes);
         let taken = Bytes::copy_from_slice(bytes);
         self.writing = Writing::Waits(Box::pin(async move {
             let written = sink.write(taken).await;

@@ -97,6 +97,9 @@ impl Gate {
 
     fn thawed(&self, ask: &Ask<'_>) -> Result<(), Fault> {
         self.freezes.check(ask.caller, ask.operation)?;
+        if let Principal::Agent { name } = &ask.caller.principal {
+            self.freezes.check_agent(ask.caller, name)?;
+        }
         let agent = ask.operation.resource() == ResourceKind::Agent && ask.operation.effect() == Effect::Change;
         match ask.resource.parse::<AgentName>() {
             Ok(name) if agent => self.freezes.check_agent(ask.caller, &name),

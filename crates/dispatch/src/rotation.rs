@@ -21,7 +21,9 @@ use tokio::task::JoinSet;
 use crate::{Freezes, Runs};
 
 /// How many rotations are worked on at a time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
+/// And how many of one tenant: whoever hangs holds up his own.
+const AT_ONCE_OF_TENANT: usize = 2;
 
 /// What rotating needs.
 pub struct RotatorParts {
@@ -82,15 +84,13 @@ impl Rotator {
         for due in due.into_iter().filter(|due| !self.parts.freezes.is_frozen(&due.tenant, &due.agent)) {
             let whose = (due.tenant.clone(), due.secret.clone());
             let mut busy = self.busy();
-            if busy.secrets.len() >= AT_ONCE || !busy.secrets.insert(whose.clone()) {
+            let of_tenant = busy.secrets.iter().filter(|(tenant, _)| *tenant == whose.0).count();
+            let full = busy.secrets.len() >= AT_ONCE || of_tenant >= AT_ONCE_OF_TENANT;
+            if full || !busy.secrets.insert(whose.clone()) {
                 continue;
             }
-            let rotator = Arc::clone(self);
-            busy.work.spawn(async move {
-                let rotated = rotator.rotate(due).await;
-                rotator.busy().secrets.remove(&whose);
-                rotated
-            });
+            let place = Place { rotator: Arc::clone(self), whose };
+            busy.work.spawn(async move { place.rotator.rotate(due).await });
         }
         self.gathered()
     }
@@ -109,7 +109,11 @@ impl Rotator {
     async fn rotate(&self, mut due: RotationDue) -> Result<(), Fault> {
         loop {
             let act = self.act(&due.tenant, Operation::RotationStart)?;
-            let task = self.parts.rotations.begin(&act, &due).await?;
+            let task = match self.parts.rotations.begin(&act, &due).await {
+                // Somebody chose another program, or none, since it was found due.
+                Err(fault) if is_overtaken(&fault) => return Ok(()),
+                begun => begun?,
+            };
             let worked = match self.carry_out(&due, &task).await? {
                 Worked::Stopped => return Ok(()),
                 Worked::Well => self.done(&due, &task).await,
@@ -120,8 +124,8 @@ impl Rotator {
                 Ok(true) => return Ok(()),
                 Ok(false) => due.step = RotationStep::Verify,
                 // Somebody chose another program, or none, or rotated it meanwhile.
-                Err(fault) if matches!(fault.code(), Code::Denied | Code::NotFound | Code::Conflict) => return Ok(()),
-                Err(fault) if matches!(fault.code(), Code::AgentFailed | Code::StateInvalid) => {
+                Err(fault) if is_overtaken(&fault) => return Ok(()),
+                Err(fault) if matches!(fault.code(), Code::AgentFailed | Code::StateInvalid | Code::Tampered) => {
                     return match self.parts.rotations.failed(&act, &task, fault.message()).await {
                         Err(fault) if fault.code() != Code::Denied => Err(fault),
                         _ => Ok(()),
@@ -177,6 +181,19 @@ impl Rotator {
     }
 }
 
+/// A place among those that are worked on; whoever waits for it is told when it is free.
+struct Place {
+    rotator: Arc<Rotator>,
+    whose: (TenantId, SecretName),
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.rotator.busy().secrets.remove(&self.whose);
+        self.rotator.wake();
+    }
+}
+
 /// What came of running a program.
 enum Worked {
     /// It says that it did what was asked.
@@ -185,6 +202,10 @@ enum Worked {
     Badly(String),
     /// The server stops; the next one goes on.
     Stopped,
+}
+
+fn is_overtaken(fault: &Fault) -> bool {
+    matches!(fault.code(), Code::Denied | Code::NotFound | Code::Conflict)
 }
 
 fn judged(run: &Run) -> Worked {

@@ -101,7 +101,7 @@ impl Holder {
 /// made to pay for what others at its address do.
 pub(crate) async fn authenticate(app: &App, operation: Operation, request: Request) -> Result<Known, Fault> {
     if let Some(occupant) = request.extensions().get::<Arc<Occupant>>() {
-        return Ok(Known { who: at_the_door(occupant), request, owed: None, once: None });
+        return Ok(Known { who: at_the_door(occupant)?, request, owed: None, once: None });
     }
     let address = request.extensions().get::<Peer>().map(|Peer(address)| *address);
     let found = match signed::is_signed(&request) {
@@ -119,9 +119,12 @@ pub(crate) async fn authenticate(app: &App, operation: Operation, request: Reque
 
 /// The agent in that box. What it shows of credentials beside is not looked at: clients send
 /// placeholders, and whoever is in a box acts as nobody else.
-fn at_the_door(occupant: &Occupant) -> Authenticated {
+fn at_the_door(occupant: &Occupant) -> Result<Authenticated, Fault> {
+    if occupant.is_gone() {
+        return Err(Fault::new(Code::CredentialInvalid, "the box is gone"));
+    }
     let principal = Principal::Agent { name: occupant.agent.clone() };
-    Authenticated { principal, tenant: occupant.tenant.clone(), role: Role::Viewer, until: None }
+    Ok(Authenticated { principal, tenant: occupant.tenant.clone(), role: Role::Viewer, until: None })
 }
 
 async fn by_key(app: &App, request: Request) -> Result<Known, Fault> {

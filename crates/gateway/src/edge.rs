@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use aegis_model::port::Occupant;
 use aegis_model::{Code, CorrelationId, Fault, Operation};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -28,8 +29,10 @@ pub async fn method_not_allowed() -> Refusal {
 /// Wraps every request.
 pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let began_ns = app.rooms.clock.elapsed_ns();
-    let (correlation_id, problem) = correlation(&app, request.headers());
-    let line = Line::of(&request);
+    // A box that rotates a secret could say it by whatever is repeated of its requests.
+    let quiet = request.extensions().get::<Arc<Occupant>>().is_some_and(|occupant| occupant.task().is_some());
+    let (correlation_id, problem) = correlation(&app, request.headers(), quiet);
+    let line = Line::of(&request, quiet);
     request.extensions_mut().insert(correlation_id.clone());
     let origin = app.hosts.check(request.uri(), request.headers());
     let mut response = match (problem, &origin) {
@@ -51,14 +54,14 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
 }
 
 /// The caller's correlation id, or a new one and what is wrong with the caller's.
-fn correlation(app: &App, headers: &HeaderMap) -> (CorrelationId, Option<Fault>) {
+fn correlation(app: &App, headers: &HeaderMap, quiet: bool) -> (CorrelationId, Option<Fault>) {
     let mut random = [0; 10];
     let filled = app.rooms.entropy.fill(&mut random);
     let made = CorrelationId::generate(app.rooms.clock.now(), random);
     if let Err(error) = filled {
         return (made, Some(Fault::internal(error)));
     }
-    let Some(sent) = headers.get(CORRELATION) else {
+    let Some(sent) = headers.get(CORRELATION).filter(|_| !quiet) else {
         return (made, None);
     };
     match sent.to_str().ok().and_then(|text| text.parse().ok()) {
@@ -104,9 +107,9 @@ struct Line {
 const LOGGED_PATH_LENGTH_MAX: usize = 256;
 
 impl Line {
-    fn of(request: &Request) -> Self {
+    fn of(request: &Request, quiet: bool) -> Self {
         let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-        let path = template.unwrap_or_else(|| request.uri().path());
+        let path = template.unwrap_or_else(|| if quiet { "" } else { request.uri().path() });
         Self { method: request.method().clone(), path: path.chars().take(LOGGED_PATH_LENGTH_MAX).collect() }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aegis_ledger::journal::{StoredAnswer, hex};
 use aegis_model::act::Idempotency;
-use aegis_model::operation::{Effect, Method};
+use aegis_model::operation::{ActionGroup, Effect, Method};
 use aegis_model::{Caller, Code, Fault, Operation, Timestamp};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -41,7 +41,9 @@ pub fn wish(operation: Operation, caller: &Caller, headers: &HeaderMap) -> Resul
     let Some(key) = keys.next() else {
         return Ok(None);
     };
-    if operation.method() != Method::Post || operation.effect() == Effect::Read {
+    // Agents are given what is good once; a repeat of it is another request.
+    let inside = operation.group() == ActionGroup::Inside;
+    if inside || operation.method() != Method::Post || operation.effect() == Effect::Read {
         return Ok(None);
     }
     let visible = key.as_bytes().iter().all(u8::is_ascii_graphic);

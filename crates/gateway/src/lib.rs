@@ -34,7 +34,7 @@ use aegis_identity::sigv4::VerifyOptions;
 use aegis_ledger::journal::Journal;
 use aegis_ledger::reader::LedgerReader;
 use aegis_model::port::{Clock, Entropy};
-use aegis_model::{Principal, TenantId};
+use aegis_model::{AgentName, Principal, SessionId, TenantId};
 use aegis_tenancy::Tenancy;
 use axum::Router;
 use tokio::sync::Semaphore;
@@ -58,6 +58,10 @@ pub struct Limits {
     pub key_rate_per_second: u32,
     /// How many requests a key may save up.
     pub key_burst: u32,
+    /// Requests per second for each session at the door of its box.
+    pub session_rate_per_second: u32,
+    /// How many requests a session may save up.
+    pub session_burst: u32,
     /// Failed authentications per second for each address.
     pub failure_rate_per_second: u32,
     /// How many large bodies are taken in at once.
@@ -99,6 +103,7 @@ pub struct App {
     hosts: Hosts,
     metrics: Arc<Metrics>,
     key_rates: rate::Rates<(TenantId, Principal)>,
+    session_rates: rate::Rates<(TenantId, Option<SessionId>, AgentName)>,
     failure_rates: rate::Rates<std::net::IpAddr>,
     large_bodies: Semaphore,
     signatures: signed::Signatures,
@@ -112,6 +117,7 @@ impl App {
     pub fn new(rooms: Rooms, limits: Limits, hosts: Hosts, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             key_rates: rate::Rates::new(limits.key_rate_per_second, limits.key_burst),
+            session_rates: rate::Rates::new(limits.session_rate_per_second, limits.session_burst),
             failure_rates: rate::Rates::new(limits.failure_rate_per_second, limits.failure_rate_per_second * 2),
             large_bodies: Semaphore::new(limits.large_bodies_max),
             signatures: signed::Signatures::new(limits.signatures.clone(), rooms.clock.now()),
@@ -165,6 +171,18 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/openapi.json", axum::routing::get(openapi::serve))
         .merge(published::router())
         .nest("/api/v1", api.merge(open))
+        .fallback(edge::no_such_route)
+        .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), edge::edge))
+        .with_state(Arc::clone(app))
+}
+
+/// The routes of the API, for whoever asks at the door of a box. What is open to everybody
+/// outside has no allowance, and is not there.
+pub fn door_router(app: &Arc<App>) -> Router {
+    let api = routes::all().into_iter().fold(Router::new(), |router, route| route.mount(router));
+    Router::new()
+        .nest("/api/v1", api)
         .fallback(edge::no_such_route)
         .method_not_allowed_fallback(edge::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(app), edge::edge))

@@ -37,8 +37,7 @@ pub async fn serve(
         Ok(known) => known,
         Err(fault) => return Refusal(fault).into_response(),
     };
-    let whose = (known.who.tenant.clone(), known.who.principal.clone());
-    let taken = app.key_rates.take(&whose, app.rooms.clock.elapsed_ns());
+    let taken = take_one(&app, &known);
     let allowance = match taken {
         Ok(allowance) => allowance,
         Err(allowance) => return too_fast(allowance),
@@ -51,6 +50,16 @@ pub async fn serve(
     response.extensions_mut().insert(operation);
     put_allowance(response.headers_mut(), allowance);
     response
+}
+
+/// Takes one request from the key's allowance, or from the session's.
+fn take_one(app: &App, known: &Known) -> Result<Allowance, Allowance> {
+    let now_ns = app.rooms.clock.elapsed_ns();
+    let tenant = known.who.tenant.clone();
+    match known.request.extensions().get::<Arc<Occupant>>() {
+        Some(box_of) => app.session_rates.take(&(tenant, box_of.session().cloned(), box_of.agent.clone()), now_ns),
+        None => app.key_rates.take(&(tenant, known.who.principal.clone()), now_ns),
+    }
 }
 
 /// Answers when the request's time is over. An act that is under way goes on to its end.
@@ -82,6 +91,7 @@ async fn admitted(
     let correlation_id = correlation_id.ok_or_else(|| Fault::new(Code::Internal, "an internal error occurred"))?;
     let caller =
         Caller { tenant: known.tenant.clone(), principal: known.principal.clone(), role: known.role, correlation_id };
+    keeps_to_its_task(app, &caller, (operation, &parameters), occupant.as_deref()).await?;
     let size = size_of(operation, &parts.headers);
     if size == BodySize::Large {
         // Whoever may not deploy shall not occupy a place for large bodies.
@@ -116,6 +126,27 @@ async fn admitted(
     let done = carried_out(operation, handler(call)).await;
     let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &asked, at, request_digest };
     settled(app, &ask, wish, done).await
+}
+
+/// A box that rotates a secret does that and nothing else. What it asks for instead is not
+/// repeated anywhere: it knows the value, and could say it by what it asks for.
+async fn keeps_to_its_task(
+    app: &App,
+    caller: &Caller,
+    (operation, parameters): (Operation, &Parameters),
+    occupant: Option<&Occupant>,
+) -> Result<(), Fault> {
+    let Some(task) = occupant.and_then(Occupant::task) else { return Ok(()) };
+    let its_own = matches!(operation, Operation::RotationRead | Operation::RotationPropose);
+    if its_own && parameter(parameters, "name") == task.secret.as_str() {
+        return Ok(());
+    }
+    let fault = Fault::new(Code::Denied, "a box that rotates a secret may do nothing else");
+    let at = app.rooms.clock.now();
+    let (resource, request_digest) = (task.secret.as_str(), [0; 32]);
+    let ask = Ask { caller, operation: Operation::RotationRead, resource, parameters: &[], at, request_digest };
+    app.rooms.gate.refused(&ask, &fault).await?;
+    Err(fault)
 }
 
 /// Runs the handler. What changes state runs on a task of its own, so that neither a caller

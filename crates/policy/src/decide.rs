@@ -57,6 +57,11 @@ pub(crate) fn decide_by(
     request: &Request,
     evaluate: impl Fn(&PolicySet, &Facts) -> LayerReason,
 ) -> Verdict {
+    let of_the_api = matches!(request.action, ActionName::Operation(_));
+    // Grants are for what leaves a box; what an agent may do of the API is there for every
+    // agent, or for none.
+    let for_agents = request.subject.kind == SubjectKind::Agent && of_the_api;
+    let sets = &Sets { grants: sets.grants.filter(|_| !for_agents), ..*sets };
     let policy_hash = hash_of(sets);
     let ask = |layer: PolicyLayer, set: &PolicySet, facts: &Facts| match set.layer() == layer {
         true => evaluate(set, facts),
@@ -67,13 +72,11 @@ pub(crate) fn decide_by(
         Ok(facts) => {
             let platform = ask(PolicyLayer::Platform, sets.platform, &facts);
             let tenant = ask(PolicyLayer::Tenant, sets.tenant, &facts);
-            let grants = match (sets.grants, request.subject.kind, request.action) {
-                // Grants are for what leaves a box; what an agent may do of the API is there for
-                // every agent, or for none.
-                (_, SubjectKind::Agent, ActionName::Operation(_)) => None,
-                (Some(set), ..) => Some(ask(PolicyLayer::Grants, set, &facts)),
-                (None, SubjectKind::Agent, _) => Some(not_permitted(PolicyLayer::Grants)),
-                (None, SubjectKind::Key | SubjectKind::User | SubjectKind::System, _) => None,
+            let grants = match (sets.grants, request.subject.kind) {
+                _ if for_agents => None,
+                (Some(set), _) => Some(ask(PolicyLayer::Grants, set, &facts)),
+                (None, SubjectKind::Agent) => Some(not_permitted(PolicyLayer::Grants)),
+                (None, SubjectKind::Key | SubjectKind::User | SubjectKind::System) => None,
             };
             [platform, tenant].into_iter().chain(grants).collect()
         }

@@ -155,6 +155,10 @@ pub struct HttpConfig {
     pub key_rate_per_second: u32,
     /// How many requests a key may save up.
     pub key_burst: u32,
+    /// Requests per second for each session at the door of its box.
+    pub session_rate_per_second: u32,
+    /// How many requests a session may save up.
+    pub session_burst: u32,
     /// Failed authentications per second for each address.
     pub failure_rate_per_second: u32,
 }
@@ -354,6 +358,8 @@ impl Default for HttpConfig {
             bundle_size_max_bytes: 64 * 1024 * 1024,
             key_rate_per_second: 2_000,
             key_burst: 4_000,
+            session_rate_per_second: 20,
+            session_burst: 100,
             failure_rate_per_second: 50,
         }
     }
@@ -369,6 +375,21 @@ impl AuthConfig {
     /// Whose tokens are believed.
     pub fn trusts(&self) -> Vec<Trust> {
         self.issuers.iter().map(IssuerConfig::trust).collect()
+    }
+
+    /// Refuses to believe tokens of this server itself: agents choose for whom they are.
+    ///
+    /// # Errors
+    /// When this server is among the issuers.
+    pub fn refuses(&self, own: &str) -> Result<(), ConfigError> {
+        let same = |one: &&IssuerConfig| one.issuer.trim_end_matches('/') == own;
+        match self.issuers.iter().find(same) {
+            None => Ok(()),
+            Some(one) => {
+                let problem = "it is this server itself, and agents choose for whom its tokens are".to_owned();
+                Err(ConfigError::Issuer { issuer: one.issuer.clone(), problem })
+            }
+        }
     }
 
     /// What signed requests must be signed for.
@@ -407,6 +428,8 @@ impl Config {
             answer_timeout_ms: self.http.answer_timeout_ms,
             key_rate_per_second: self.http.key_rate_per_second,
             key_burst: self.http.key_burst,
+            session_rate_per_second: self.http.session_rate_per_second,
+            session_burst: self.http.session_burst,
             failure_rate_per_second: self.http.failure_rate_per_second,
             large_bodies_max: 4,
             signatures: self.auth.signatures(),
@@ -472,7 +495,7 @@ impl Config {
             }
         }
         let http = &self.http;
-        let bounds: [(&'static str, u64, u64, u64); 15] = [
+        let bounds: [(&'static str, u64, u64, u64); 17] = [
             ("http.connections_max", http.connections_max as u64, 1, 1_000_000),
             ("http.header_timeout_ms", http.header_timeout_ms, 100, 600_000),
             ("http.body_timeout_ms", http.body_timeout_ms, 100, 3_600_000),
@@ -481,6 +504,8 @@ impl Config {
             ("http.bundle_size_max_bytes", http.bundle_size_max_bytes as u64, 1_024, 1024 * 1024 * 1024),
             ("http.key_rate_per_second", u64::from(http.key_rate_per_second), 1, 100_000_000),
             ("http.key_burst", u64::from(http.key_burst), 1, 100_000_000),
+            ("http.session_rate_per_second", u64::from(http.session_rate_per_second), 1, 100_000_000),
+            ("http.session_burst", u64::from(http.session_burst), 1, 100_000_000),
             ("auth.clock_skew_max_s", u64::from(self.auth.clock_skew_max_s), 1, 900),
             ("log.agents_max_mib", self.log.agents_max_mib, 1, 1 << 30),
             // As many as there are users for them.

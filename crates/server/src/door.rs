@@ -9,7 +9,7 @@ use std::time::Duration;
 use aegis_adapters::wire::Wire;
 use aegis_model::port::{Connection, Door, Occupant};
 use axum::Router;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::listen::{Asker, converse};
 
@@ -19,6 +19,7 @@ struct Service {
     router: Router,
     header_timeout: Duration,
     stop: watch::Receiver<bool>,
+    places: Arc<Semaphore>,
 }
 
 /// Serves the doors of boxes, once it is open. Until then there is nobody to speak to.
@@ -26,9 +27,10 @@ struct Service {
 pub struct DoorService(Mutex<Option<Service>>);
 
 impl DoorService {
-    /// From now on streams are served, until `stop` changes.
-    pub fn open(&self, router: Router, header_timeout: Duration, stop: watch::Receiver<bool>) {
-        self.put(Some(Service { router, header_timeout, stop }));
+    /// From now on streams are served, so many at a time, until `stop` changes.
+    pub fn open(&self, router: Router, header_timeout: Duration, (streams_max, stop): (usize, watch::Receiver<bool>)) {
+        let places = Arc::new(Semaphore::new(streams_max.min(Semaphore::MAX_PERMITS)));
+        self.put(Some(Service { router, header_timeout, stop, places }));
     }
 
     /// From now on there is nobody to speak to again. What serves knows the boxes, and those
@@ -49,8 +51,12 @@ impl DoorService {
 
 impl Door for DoorService {
     fn attend(&self, occupant: Arc<Occupant>, stream: Connection) {
-        let Some(Service { router, header_timeout, stop }) = self.service() else { return };
+        let Some(Service { router, header_timeout, stop, places }) = self.service() else { return };
+        let Ok(place) = places.try_acquire_owned() else { return };
         let wire = Wire::new(stream, Arc::default());
-        tokio::spawn(converse(wire, Asker::Box(occupant), router, (header_timeout, stop)));
+        tokio::spawn(async move {
+            converse(wire, Asker::Box(occupant), router, (header_timeout, stop)).await;
+            drop(place);
+        });
     }
 }

@@ -17,12 +17,16 @@ use crate::config::{Config, UpOptions};
 use crate::data_dir::DataDir;
 use crate::listen::{Listener, acceptor, bind};
 use crate::start_error::StartError;
-use crate::system::seal_memory;
+use crate::system::{raise_descriptors, seal_memory};
 use crate::wire::{House, house};
 use crate::{rotate, sweep, telemetry};
 
 /// How often is kept when keys were used last.
 const KEEP_USES_EVERY: Duration = Duration::from_secs(60);
+
+/// One part of so many of this process's descriptors is for streams of boxes; the rest is for
+/// everybody else, whatever boxes do.
+const STREAMS_PART: u64 = 4;
 
 /// A server that serves.
 #[derive(Clone, Debug)]
@@ -47,15 +51,16 @@ pub fn run(options: &UpOptions, on_ready: impl FnOnce(&Ready) + Send) -> Result<
     let config = Config::load(options)?;
     telemetry::start(config.log);
     seal_memory().map_err(StartError::System)?;
+    let descriptors = raise_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
-    let ended = runtime.block_on(up(&config, on_ready));
+    let ended = runtime.block_on(up(&config, descriptors, on_ready));
     // What still runs after the drain is cut off.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 
 #[expect(clippy::disallowed_methods, reason = "the drain has a time limit")]
-async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(), StartError> {
+async fn up(config: &Config, descriptors: u64, on_ready: impl FnOnce(&Ready) + Send) -> Result<(), StartError> {
     let mut stop_signals = StopSignals::listen()?;
     let tls = config.tls.as_ref().map(acceptor).transpose()?;
     let data = DataDir::open(&config.data_dir)?;
@@ -73,7 +78,8 @@ async fn up(config: &Config, on_ready: impl FnOnce(&Ready) + Send) -> Result<(),
     };
     let (stop, stopped) = watch::channel(false);
     let header_timeout = Duration::from_millis(config.http.header_timeout_ms);
-    house.door.open(aegis_gateway::router(&house.app), header_timeout, stopped.clone());
+    let streams_max = usize::try_from(descriptors / STREAMS_PART).unwrap_or(usize::MAX);
+    house.door.open(aegis_gateway::door_router(&house.app), header_timeout, (streams_max, stopped.clone()));
     let serving =
         tokio::spawn(listener(config, &house, api, aegis_gateway::router(&house.app), tls).serve(stopped.clone()));
     let measured = listener(config, &house, metrics, aegis_gateway::metrics_router(&house.app), None);

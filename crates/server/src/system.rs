@@ -6,6 +6,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use aegis_model::Timestamp;
 use aegis_model::port::{Clock, Entropy, EntropyError};
 
+/// Lets this process have as many descriptors as the machine gives it; it says how many.
+pub fn raise_descriptors() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let given = getrlimit(Resource::Nofile);
+    // If it cannot be raised, what it was goes on being the limit.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: given.maximum, maximum: given.maximum });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// Keeps the memory of this process to itself: it writes no core file, and other processes of
 /// its user can neither trace it nor look at it.
 ///

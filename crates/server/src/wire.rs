@@ -227,6 +227,7 @@ async fn wire_process(config: &Config, data: &DataDir, clock: &Arc<dyn Clock>) -
 fn wire_tenancy(config: &Config, ports: &Ports, journal: &Arc<Journal>, url: &str) -> Result<Tenancy, StartError> {
     let issuers = Issuers::new(config.auth.trusts(), &wire_fetch(config)?, &ports.clock);
     let names = config.identity.names(url)?;
+    config.auth.refuses(&names.issuer)?;
     let roots = Roots { master: &ports.root, region: &config.auth.region, issuers, names };
     Ok(Tenancy::new(Arc::clone(journal), Arc::clone(&ports.vault), Arc::clone(&ports.entropy), roots))
 }

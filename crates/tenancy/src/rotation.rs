@@ -101,10 +101,19 @@ impl Tenancy {
             RotationStep::Verify => None,
         };
         let proposed = match &rotation.proposed {
-            Some(sealed) => Some(text(&self.vault.unseal(tenant, &place(name), sealed).await?)?),
+            Some(sealed) => match self.vault.unseal(tenant, &place(name), sealed).await {
+                Ok(value) => Some(text(&value)?),
+                // Another one can be proposed instead of one that cannot be opened.
+                Err(fault) if fault.code() == Code::Tampered && step == RotationStep::Propose => None,
+                Err(fault) => return Err(fault),
+            },
             None => None,
         };
-        self.journal.commit(act, deed(name, Vec::new(), Answer::Secret)).await?;
+        let mut deed = deed(name, Vec::new(), Answer::Secret);
+        if let Some(session) = occupant.session() {
+            deed.subject = format!("{}/session/{session}", deed.subject);
+        }
+        self.journal.commit(act, deed).await?;
         Ok(RotationValues { secret: name.clone(), step, current, proposed })
     }
 
@@ -211,6 +220,10 @@ impl Rotations for Tenancy {
     async fn begin(&self, act: &Act, due: &RotationDue) -> Result<RotationTask, Fault> {
         let name = &due.secret;
         let (mut record, version) = self.secret_there(&due.tenant, name).await?;
+        // What was found due may have changed since: the program, or what is to be done.
+        if what_is_due(&due.tenant, &record, act.at).as_ref() != Some(due) {
+            return Err(no_say());
+        }
         let rotation = record.rotation.as_mut().ok_or_else(|| no_program(name))?;
         rotation.attempts += 1;
         rotation.step = Some(due.step);
@@ -251,9 +264,19 @@ impl Rotations for Tenancy {
         rotation.last_failure = Some(RotationFailure { at: act.at, step: task.step, reason });
         // What was proposed and does not work is proposed anew; the program is shown what it was.
         rotation.step = Some(RotationStep::Propose);
+        rotation.attempts += 1;
         record.rotation = Some(rotation);
         self.secret_commit(act, &record, Expect::Version(version)).await?;
         told(&record, act.at)
+    }
+}
+
+/// Somebody gave the secret another value by hand: whatever is under way for it has no say any
+/// more, and what was wanted has been done.
+pub(crate) fn overtaken(record: &mut SecretRecord, retry_after: Option<Timestamp>) {
+    if let Some(rotation) = &mut record.rotation {
+        rotation.attempts += 1;
+        (rotation.step, rotation.wanted, rotation.retry_after) = (None, false, retry_after);
     }
 }
 

@@ -125,6 +125,7 @@ async fn a_failure_keeps_both_values_and_is_tried_again_later_and_later() {
         let retry = rotation.retry_after.unwrap().as_millis();
         assert!(world.due(retry - 1).await.is_none());
         waits.push(retry - ms);
+        assert_eq!(world.values(Some(&task), ms).await, Err(Code::Denied), "it has no say any more");
         ms = retry;
     }
     assert_eq!(waits, [60_000, 120_000, 240_000]);
@@ -215,17 +216,48 @@ async fn a_crash_at_any_step_loses_nothing_and_locks_nobody_out() {
 }
 
 #[tokio::test]
-async fn what_somebody_sets_meanwhile_counts() {
+async fn what_somebody_does_by_hand_ends_what_is_under_way() {
     let world = World::wanted().await;
     let task = world.begin(START).await;
     world.propose(Some(&task), "two", START).await.unwrap();
-    world.set("three", START + 1).await.unwrap();
-    assert_eq!(world.read(None, START + 2).await.as_deref(), Ok("three"));
-    world.done(&task, START + 3).await.unwrap();
-    world.finish(START + 10).await;
-    assert_eq!(world.read(None, START + 50).await.as_deref(), Ok("two"), "it was verified later than that was set");
+    assert_eq!(world.done(&task, START).await, Ok(false));
+    let verifying = world.begin(START + 1).await;
+    // A value that may have leaked, and what followed from it, do not come back.
+    world.set("three", START + 2).await.unwrap();
+    assert_eq!(world.done(&verifying, START + 3).await, Err(Code::Denied));
+    assert_eq!(world.values(Some(&verifying), START + 3).await, Err(Code::Denied));
+    assert_eq!(world.read(None, START + 4).await.as_deref(), Ok("three"));
+    assert!(world.due(START + 4).await.is_none() && !world.info(START + 4).await.rotation.unwrap().proposed);
     // A secret that is deleted takes its rotation along.
     world.tenancy.rotation_start(&of(Operation::RotationStart, START + 60), &name()).await.unwrap();
     world.tenancy.secret_delete(&of(Operation::SecretDelete, START + 61), &name()).await.unwrap();
     assert!(world.due(START + 62).await.is_none());
+}
+
+#[tokio::test]
+async fn a_rotation_that_was_rolled_back_is_not_done_again_at_once() {
+    let world = World::wanted().await;
+    let month = world.info(START).await.rotate_every_ms;
+    let old = month * 2;
+    world.finish(old).await;
+    assert_eq!(world.read(None, old + 50).await.as_deref(), Ok("two"));
+    let act = of(Operation::SecretRollback, old + 51);
+    world.tenancy.secret_rollback(&act, &name()).await.unwrap();
+    assert_eq!(world.read(None, old + 52).await.as_deref(), Ok("one"));
+    assert!(world.info(old + 52).await.overdue, "the value is as old as it was");
+    assert!(world.due(old + 52).await.is_none() && world.due(old + 50 + month).await.is_none());
+    assert!(world.due(old + 51 + month).await.is_some());
+}
+
+#[tokio::test]
+async fn a_program_that_was_chosen_since_it_was_found_due_is_not_begun() {
+    let world = World::wanted().await;
+    let found = world.due(START).await.unwrap();
+    let wish = RotationSet { agent: "another".parse().unwrap(), agent_version: None, overlap_ms: None };
+    world.tenancy.rotation_set(&of(Operation::RotationSet, START), &name(), (wish, 1)).await.unwrap();
+    world.tenancy.rotation_start(&of(Operation::RotationStart, START), &name()).await.unwrap();
+    let begun = world.tenancy.begin(&of(Operation::RotationStart, START), &found).await;
+    assert_eq!(begun.unwrap_err().code(), Code::Denied);
+    let verify = RotationDue { step: RotationStep::Verify, ..world.due(START).await.unwrap() };
+    assert!(world.tenancy.begin(&of(Operation::RotationStart, START), &verify).await.is_err(), "nothing was proposed");
 }

@@ -12,7 +12,7 @@ use aegis_model::secret::{
 use aegis_model::{Act, Code, Fault, SecretName, TenantId, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::rotation::ROTATED;
+use crate::rotation::{ROTATED, overtaken};
 use crate::secret_versions::{self as versions, Sealed};
 use crate::{Tenancy, read};
 
@@ -72,6 +72,11 @@ impl Tenancy {
         record.rotate_every_ms = wish.rotate_every_ms.unwrap_or(record.rotate_every_ms);
         let sealed = self.secret_seal(act, &record, &value).await?;
         versions::replace(&mut record, sealed);
+        overtaken(&mut record, None);
+        // Whatever was proposed followed from a value that is not to count any more.
+        if let Some(rotation) = &mut record.rotation {
+            rotation.proposed = None;
+        }
         self.secret_commit(act, &record, expect).await
     }
 
@@ -93,6 +98,7 @@ impl Tenancy {
         let until = act.at.plus_ms(wish.overlap_ms.unwrap_or(OVERLAP_MS_DEFAULT));
         versions::drop_ended(&mut record, act.at);
         versions::rotate(&mut record, sealed, until);
+        overtaken(&mut record, None);
         self.secret_commit(act, &record, Expect::Version(version)).await
     }
 
@@ -110,6 +116,9 @@ impl Tenancy {
             self.secret_read(tenant, name, back, act.at).await?;
         }
         versions::roll_back(&mut record, act.at)?;
+        // It is as old as it was, and nobody wants the same rotation again at once.
+        let rest_until = act.at.plus_ms(record.rotate_every_ms);
+        overtaken(&mut record, Some(rest_until));
         self.secret_commit(act, &record, Expect::Version(version)).await
     }
 

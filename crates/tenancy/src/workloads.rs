@@ -3,6 +3,7 @@
 //!
 //! Must not know: what somebody else makes of a token.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aegis_identity::jwt::{SpiffeId, Workload, WorkloadKey};
@@ -10,7 +11,7 @@ use aegis_ledger::journal::{Answer, Deed};
 use aegis_model::api::{IdentityToken, IdentityTokenWish, WorkloadIdentity};
 use aegis_model::port::Occupant;
 use aegis_model::record::{Batch, Change, Expect, Kind, Put, RecordKey};
-use aegis_model::{Act, Code, Fault, TenantId, Timestamp};
+use aegis_model::{Act, Code, Fault, SessionId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -67,20 +68,36 @@ pub(crate) struct Workloads {
     names: WorkloadNames,
     /// The one that signs first.
     keys: RwLock<Option<Arc<Vec<OpenKey>>>>,
+    /// How often they were forgotten: what was read before that is not remembered after it.
+    forgotten: AtomicU64,
 }
 
 impl Workloads {
     /// Nothing was opened yet.
     pub(crate) fn new(names: WorkloadNames) -> Self {
-        Self { names, keys: RwLock::default() }
+        Self { names, keys: RwLock::default(), forgotten: AtomicU64::new(0) }
     }
 
     fn remembered(&self) -> Option<Arc<Vec<OpenKey>>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn remember(&self, keys: Option<Arc<Vec<OpenKey>>>) {
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
+    }
+
+    /// Remembers keys that were read when they had been forgotten so often.
+    fn remember(&self, keys: &Arc<Vec<OpenKey>>, forgotten: u64) {
+        let mut remembered = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if self.forgotten() == forgotten {
+            *remembered = Some(Arc::clone(keys));
+        }
+    }
+
+    fn forget(&self) {
+        let mut remembered = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        *remembered = None;
     }
 }
 
@@ -135,7 +152,7 @@ impl Tenancy {
         };
         let token = signing.key.sign(&workload).map_err(Fault::internal)?;
         let deed = Deed {
-            subject: format!("token/{token_id}"),
+            subject: format!("token/{token_id}/session/{}", occupant.session().map_or("", SessionId::as_str)),
             stream: "identity",
             changes: Vec::new(),
             answer: Answer::Secret,
@@ -187,7 +204,7 @@ impl Tenancy {
             also: None,
         };
         let committed = self.journal.commit(act, deed).await;
-        self.workloads.remember(None);
+        self.workloads.forget();
         committed.map(drop)
     }
 
@@ -196,6 +213,7 @@ impl Tenancy {
         if let Some(keys) = self.workloads.remembered() {
             return Ok(keys);
         }
+        let forgotten = self.workloads.forgotten();
         let (record, _) = match self.keys_record().await? {
             Some(found) => found,
             None => self.first_workload_key().await?,
@@ -205,7 +223,7 @@ impl Tenancy {
             keys.push(OpenKey { key: self.open_workload_key(kept).await?, retired_at: kept.retired_at });
         }
         let keys = Arc::new(keys);
-        self.workloads.remember(Some(Arc::clone(&keys)));
+        self.workloads.remember(&keys, forgotten);
         Ok(keys)
     }
 

@@ -142,6 +142,27 @@ fn an_agent_may_nothing_of_the_api_but_what_is_there_for_agents() {
 }
 
 #[test]
+fn a_session_asks_so_often_and_no_more_and_holds_up_nobody_else() {
+    let server = TestServer::start_with("[http]\nsession_rate_per_second = 1\nsession_burst = 5\n");
+    deploy(&server, &server.admin.clone(), "asker", json!({"warm": 0}));
+    let asked: Vec<Value> = (0..8).map(|_| get(WHO)).collect();
+    let (answers, _) = inside(&server, "asker", &asked);
+    let statuses: Vec<_> = answers.iter().map(|answer| answer["status"].as_u64().unwrap()).collect();
+    assert_eq!((&statuses[..5], statuses[7]), (&[200; 5][..], 429), "{statuses:?}");
+    assert_eq!(inside(&server, "asker", &[get(WHO)]).0[0]["status"], 200, "another session has its own");
+    let open = inside(&server, "asker", &[get("/openapi.json"), get("/.well-known/jwks.json")]).0;
+    assert!(open.iter().all(|answer| answer["status"] == 404), "what has no allowance is not there");
+}
+
+#[test]
+fn a_server_that_would_believe_its_own_tokens_does_not_start() {
+    let own = "[identity]\nissuer = \"https://aegis.example\"\n[[auth.issuers]]\nissuer = \"https://aegis.example\"\naudiences = [\"a\"]\nrules = [{tenant = \"default\", role = \"viewer\"}]\n";
+    let home = tempfile::tempdir().unwrap();
+    let refused = it::start(&home.path().join("data"), home.path(), own).unwrap_err();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("this server itself"), "{refused:?}");
+}
+
+#[test]
 fn a_session_proves_to_a_stranger_who_it_is() {
     let server = asker();
     let (session, given) = token(&server, "https://vault.example");

@@ -14,7 +14,7 @@ task = json.load(sys.stdin)["rotate"]
 name = task["secret"]
 def ask(path, body=None, method="POST"):
     data = None if body is None else json.dumps(body).encode()
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", "x-correlation-id": said}
     request = urllib.request.Request(os.environ["AEGIS_URL"] + "/api/v1" + path, data, headers, method=method)
     text = urllib.request.urlopen(request, timeout=20).read().decode()
     return json.loads(text) if text else None
@@ -24,10 +24,13 @@ def refused(path, body=None):
     except urllib.error.HTTPError as error:
         return error.code == 403
     return False
+said = "harmless"
 values = ask(f"/secrets/{name}/rotation/read")
+said = values.get("current") or values["proposed"]
 if name == "nosy":
     others = [("/secrets/good/rotation/read", None), ("/secrets/good/rotation/propose", {"value": "x"}),
-              ("/identity/tokens", {"audience": "a"}), ("/secrets/nosy/rotate", {"value": "x"}), ("/keys", {})]
+              ("/identity/tokens", {"audience": "a"}), ("/secrets/nosy/rotate", {"value": "x"}), ("/keys", {}),
+              ("/agents/" + (values.get("current") or values["proposed"]) + "/invocations", {})]
     for path, body in others:
         if not refused(path, body):
             sys.exit(9)

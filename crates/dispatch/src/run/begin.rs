@@ -20,6 +20,9 @@ use super::records::{put_run, put_session, read, session_key};
 /// How many agents are looked at at once.
 const AGENTS_AT_ONCE: usize = 200;
 
+/// The longest that a rotation program may take, if its manifest allows more.
+const ROTATION_TIMEOUT_MS: u64 = 15 * 60 * 1_000;
+
 /// Everything that is known of a run before it is recorded.
 pub(super) struct Wish {
     /// Whose work it is.
@@ -60,7 +63,8 @@ impl Runs {
         due: &RotationDue,
         (input, task): (Value, &RotationTask),
     ) -> Result<Arc<LiveRun>, Fault> {
-        let request = InvokeRequest { input, mode: Mode::Async, ..InvokeRequest::default() };
+        let timeout_ms = Some(ROTATION_TIMEOUT_MS);
+        let request = InvokeRequest { input, mode: Mode::Async, timeout_ms, ..InvokeRequest::default() };
         let (agent, version) = (due.agent.clone(), Some(due.version));
         self.begin(act, Wish { agent, version, request, retry_of: None, task: Some(task.clone()) }).await
     }

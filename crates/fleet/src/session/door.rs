@@ -13,5 +13,6 @@ pub(super) fn serve(door: &Arc<dyn Door>, live: &dyn LiveBox, occupant: &Arc<Occ
         while let Some(stream) = openings.next().await {
             door.attend(Arc::clone(&occupant), stream);
         }
+        occupant.leave();
     });
 }

@@ -1,5 +1,6 @@
 //! The door service: what something in a box opens is served by it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::Connection;
@@ -17,6 +18,7 @@ pub struct Occupant {
     /// Its version.
     pub version: u64,
     stay: OnceLock<Stay>,
+    gone: AtomicBool,
 }
 
 /// What a box was given to.
@@ -29,13 +31,23 @@ struct Stay {
 impl Occupant {
     /// An agent that was not given to a session yet.
     pub fn new(tenant: TenantId, agent: AgentName, version: u64) -> Self {
-        Self { tenant, agent, version, stay: OnceLock::new() }
+        Self { tenant, agent, version, stay: OnceLock::new(), gone: AtomicBool::new(false) }
     }
 
     /// The box is that session's from now on, and never another's. With a task, it is there
     /// for that and nothing else.
     pub fn settle(&self, session: &SessionId, task: Option<&RotationTask>) {
         let _ = self.stay.set(Stay { session: session.clone(), task: task.cloned() });
+    }
+
+    /// The box is gone; what still comes from it is nobody's.
+    pub fn leave(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
+    /// Whether the box is gone.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
     }
 
     /// The session, once there is one: a box that is kept ready has none.

@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use aegis_door::{DESCRIPTORS_MAX, FRAME_BYTES_MAX, ToGuest, ToHost, decode, encode};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -75,8 +75,10 @@ fn receive(socket: BorrowedFd<'_>) -> io::Result<Heard> {
     let received = match recvmsg(socket, &mut [IoSliceMut::new(&mut frame)], &mut beside, flags) {
         Err(errno @ (Errno::AGAIN | Errno::INTR)) => return Err(errno.into()),
         Err(_) => return Ok(Heard::Closed),
-        Ok(received) => received.bytes,
+        Ok(received) => received,
     };
+    let short = received.flags.contains(ReturnFlags::CTRUNC);
+    let received = received.bytes;
     let mut descriptors = Vec::new();
     for message in beside.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
@@ -92,6 +94,10 @@ fn receive(socket: BorrowedFd<'_>) -> io::Result<Heard> {
     };
     Ok(match decode::<ToHost>(frame) {
         Ok(message) if message.descriptors() == descriptors.len() => Heard::Message(message, descriptors),
+        // This process has no place left for a descriptor; that is not the guest's doing.
+        Ok(message) if short && descriptors.is_empty() && message.descriptors() == 1 => {
+            Heard::Message(message, descriptors)
+        }
         Ok(_) => Heard::Violation(format!("{} descriptors beside a message", descriptors.len())),
         Err(error) => Heard::Violation(error.to_string()),
     })

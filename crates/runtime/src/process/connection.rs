@@ -26,19 +26,33 @@ use super::watched::watched;
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// How many connections of one kind are open, or being made.
-#[derive(Debug, Default)]
-pub struct Places(Arc<AtomicU32>);
+#[derive(Debug)]
+pub struct Places {
+    open: Arc<AtomicU32>,
+    most: u32,
+}
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
 pub struct Place(Arc<AtomicU32>);
 
+impl Default for Places {
+    fn default() -> Self {
+        Self::new(Limits::default().streams_max)
+    }
+}
+
 impl Places {
+    /// So many.
+    pub fn new(most: u32) -> Self {
+        Self { open: Arc::default(), most }
+    }
+
     /// One more, if there may be.
     pub fn take(&self) -> Option<Place> {
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        let place = Place(Arc::clone(&self.0));
-        (before < Limits::default().streams_max).then_some(place)
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        let place = Place(Arc::clone(&self.open));
+        (before < self.most).then_some(place)
     }
 }
 

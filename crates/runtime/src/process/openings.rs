@@ -1,6 +1,6 @@
 //! Streams that something in a box opens to the API: the guest takes the connection inside and
-//! hands it over, whoever serves the box's door takes it from here. So many wait, and so many
-//! are open, and no more: what goes beyond is closed, and the box is not the worse for it.
+//! hands it over, whoever serves the box's door takes it from here. So many wait or are open, and
+//! no more: what goes beyond is closed, and the box is not the worse for it.
 //! Must not know: what is said on them.
 
 use std::os::fd::OwnedFd;
@@ -13,8 +13,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::connection::{self, Place, Places};
 use super::streams::Counts;
 
-/// Streams that wait to be served.
-const WAITING_MAX: usize = 64;
+/// Streams that wait to be served, or are open.
+const STREAMS_MAX: u32 = 64;
 
 /// A stream that was handed over.
 type Handed = (OwnedFd, Place);
@@ -34,8 +34,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Default for Opened {
     fn default() -> Self {
-        let (waiting, taken) = channel(WAITING_MAX);
-        Self { places: Places::default(), waiting: Mutex::new(Some(waiting)), taken: Mutex::new(Some(taken)) }
+        let (waiting, taken) = channel(STREAMS_MAX as usize);
+        Self { places: Places::new(STREAMS_MAX), waiting: Mutex::new(Some(waiting)), taken: Mutex::new(Some(taken)) }
     }
 }
 
@@ -44,7 +44,6 @@ impl Opened {
     pub fn offer(&self, stream: OwnedFd) {
         let Some(place) = self.places.take() else { return };
         if let Some(waiting) = &*lock(&self.waiting) {
-            // Too many wait already: this one is closed.
             let _ = waiting.try_send((stream, place));
         }
     }
@@ -73,6 +72,10 @@ impl Openings for Streams {
     async fn next(&mut self) -> Option<Connection> {
         loop {
             let (stream, place) = self.streams.recv().await?;
+            if self.streams.sender_strong_count() == 0 {
+                // The box is gone; what it said last is nobody's any more.
+                return None;
+            }
             // Whoever hung up before he was served is not missed.
             if let Ok(connection) = connection::open(stream, &self.counts, place).await {
                 return Some(connection);

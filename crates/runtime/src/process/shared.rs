@@ -189,9 +189,8 @@ impl Shared {
                 let _ = waiting.map(|waiting| waiting.send(*failure));
             }
             ToHost::Connected { job } => {
-                if let Some(connection) = beside.into_iter().next() {
-                    self.hand_on(*job, Ok(connection));
-                }
+                let handed = beside.into_iter().next().ok_or(libc::EMFILE);
+                self.hand_on(*job, handed);
             }
             ToHost::ConnectFailed { job, errno } => self.hand_on(*job, Err(*errno)),
             ToHost::Open { .. } => beside.into_iter().for_each(|stream| self.opened.offer(stream)),
