@@ -119,9 +119,21 @@ fn choose(
     }
 }
 
-/// Whether two addresses are written the same, but for case and a slash at the end.
+/// Whether two addresses are written the same, but for the case of scheme and host, and a slash
+/// at the end.
 pub(crate) fn same_server(one: &str, other: &str) -> bool {
-    one.trim().trim_end_matches('/').eq_ignore_ascii_case(other.trim().trim_end_matches('/'))
+    let ((one, at), (other, there)) = (host_and_path(one), host_and_path(other));
+    one.eq_ignore_ascii_case(other) && at == there
+}
+
+/// Scheme and host of an address, and what follows them.
+fn host_and_path(url: &str) -> (&str, &str) {
+    let url = url.trim().trim_end_matches('/');
+    let host = url.find("://").map_or(0, |at| at + 3);
+    match url.get(host..).and_then(|rest| rest.find('/')) {
+        Some(path) => url.split_at(host + path),
+        None => (url, ""),
+    }
 }
 
 #[cfg(test)]
@@ -222,6 +234,20 @@ mod tests {
         check(None, Some("https://evil.example"), None, ("https://evil.example", None, true));
         check(None, Some("https://one.example.evil.example"), None, ("https://one.example.evil.example", None, true));
         check(Some("https://ONE.example/"), None, None, ("https://ONE.example/", Some("key-of-profile"), false));
+    }
+
+    #[test]
+    fn hosts_are_the_same_in_any_case_and_paths_are_not() {
+        for (one, other, same) in [
+            ("https://one.example", "HTTPS://One.Example/", true),
+            ("https://one.example/a", "https://ONE.example/a/", true),
+            ("https://one.example/a", "https://one.example/A", false),
+            ("https://one.example/a", "https://one.example", false),
+            ("https://one.example", "http://one.example", false),
+            ("one.example", "one.example", true),
+        ] {
+            assert_eq!(same_server(one, other), same, "{one} {other}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use aegis_model::api::PageQuery;
 use aegis_model::{Code, Fault};
-use aegis_sdk::{Client, ClientError, DeviceLogin, DeviceWish, Issuer, TokenClaims, Tokens};
+use aegis_sdk::{Client, ClientError, DeviceLogin, DeviceWish, Issuer, Token, TokenClaims, Tokens};
 use serde::Serialize;
 
 use crate::clock;
@@ -71,7 +71,8 @@ pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Fa
     let logins = Logins::of(&context.environment);
     let homeless = || Failure::usage("`HOME` is not set: a login cannot be kept", "set HOME, or AEGIS_API_KEY");
     let logins = logins.ok_or_else(homeless)?;
-    let wanted = wanted(arguments, &url, logins.find(&url)?)?;
+    let before = logins.find(&url)?;
+    let wanted = wanted(arguments, &url, before.clone())?;
     // Nobody shall go through a browser for a server that is not there.
     interruptible(context, is_there(&url))?;
     let issuer = interruptible(context, Issuer::discover(&wanted.issuer))?;
@@ -83,16 +84,41 @@ pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Fa
     let device = interruptible(context, issuer.device_begin(&wish))?;
     show_code(context, &device);
     let tokens = interruptible(context, issuer.device_finish(&device))?;
-    let kind = match interruptible(context, taken(&url, &tokens))? {
-        Ok(kind) => kind,
-        Err(refusals) => return Err(refused(context, &issuer, (&wanted, &tokens), &refusals)),
+    let told = match keep(context, &logins, (&wanted, &tokens)) {
+        Ok(told) => told,
+        Err(failure) => {
+            // Nobody holds them any more after this; whether the issuer knows is of no weight.
+            forget(context, &issuer, &wanted.client_id, tokens.refresh.as_ref());
+            return Err(failure);
+        }
     };
-    let held = Held::of(kind, &tokens, clock::now()).ok_or_else(|| Failure::internal("the token is gone"))?;
-    let told = told(&wanted, &held);
-    logins.lock()?.put(Login { tokens: State::Holds(held), ..wanted })?;
+    if let Some(Login { client_id, issuer: at, tokens: State::Holds(held), .. }) = &before
+        && *at == wanted.issuer
+    {
+        forget(context, &issuer, client_id, held.refresh_token.as_ref());
+    }
     context.show(&told, |_| text(&told))?;
     say_what_counts(context, &url);
     Ok(())
+}
+
+/// Keeps the tokens, if the server takes one of them.
+fn keep(context: &mut Context, logins: &Logins, (wanted, tokens): (&Login, &Tokens)) -> Result<Told, Failure> {
+    let kind = match interruptible(context, taken(&wanted.url, tokens))? {
+        Ok(kind) => kind,
+        Err(refusals) => return Err(refused((wanted, tokens), &refusals)),
+    };
+    let held = Held::of(kind, tokens, clock::now()).ok_or_else(|| Failure::internal("the token is gone"))?;
+    let told = told(wanted, &held);
+    logins.lock()?.put(Login { tokens: State::Holds(held), ..wanted.clone() })?;
+    Ok(told)
+}
+
+/// Has tokens forgotten at the issuer, which may fail.
+fn forget(context: &mut Context, issuer: &Issuer, client_id: &str, refresh: Option<&Token>) {
+    if let Some(refresh) = refresh {
+        let _ = context.wait(issuer.revoke(client_id, refresh));
+    }
 }
 
 /// What is wanted: what was typed, and otherwise what was wanted the last time at that issuer.
@@ -176,18 +202,8 @@ fn show_code(context: &mut Context, device: &DeviceLogin) {
     context.tell(&text);
 }
 
-/// Says why the server takes none of the tokens and what would have to be configured, and has
-/// them forgotten at the issuer.
-fn refused(
-    context: &mut Context,
-    issuer: &Issuer,
-    (wanted, tokens): (&Login, &Tokens),
-    refusals: &[(Kind, ClientError)],
-) -> Failure {
-    if let Some(refresh) = &tokens.refresh {
-        // Nobody holds it any more after this; whether the issuer knows is of no weight.
-        let _ = context.wait(issuer.revoke(&wanted.client_id, refresh));
-    }
+/// Says why the server takes none of the tokens and what would have to be configured.
+fn refused((wanted, tokens): (&Login, &Tokens), refusals: &[(Kind, ClientError)]) -> Failure {
     let Some((_, last)) = refusals.last() else {
         let fault = Fault::new(Code::CredentialInvalid, "the issuer gave no token that a server can read");
         let suggestion = "ask for the scope `openid`, or say with `--audience` for whom the access token shall be";
