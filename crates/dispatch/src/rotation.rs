@@ -90,7 +90,15 @@ impl Rotator {
                 continue;
             }
             let place = Place { rotator: Arc::clone(self), whose };
-            busy.work.spawn(async move { place.rotator.rotate(due).await });
+            busy.work.spawn(async move {
+                place.rotator.rotate(due).await?;
+                // Whoever waits for the place need not wait for the next look. After trouble with
+                // the store nobody is called: what is due still is, and would fail again at once.
+                let rotator = Arc::clone(&place.rotator);
+                drop(place);
+                rotator.wake();
+                Ok(())
+            });
         }
         self.gathered()
     }
@@ -119,13 +127,13 @@ impl Rotator {
                 Worked::Well => self.done(&due, &task).await,
                 Worked::Badly(reason) => Err(Fault::new(Code::AgentFailed, reason)),
             };
-            let act = self.act(&due.tenant, Operation::RotationStart)?;
             match worked {
                 Ok(true) => return Ok(()),
                 Ok(false) => due.step = RotationStep::Verify,
                 // Somebody chose another program, or none, or rotated it meanwhile.
                 Err(fault) if is_overtaken(&fault) => return Ok(()),
                 Err(fault) if matches!(fault.code(), Code::AgentFailed | Code::StateInvalid | Code::Tampered) => {
+                    let act = self.act(&due.tenant, Operation::RotationStart)?;
                     return match self.parts.rotations.failed(&act, &task, fault.message()).await {
                         Err(fault) if fault.code() != Code::Denied => Err(fault),
                         _ => Ok(()),
@@ -181,7 +189,7 @@ impl Rotator {
     }
 }
 
-/// A place among those that are worked on; whoever waits for it is told when it is free.
+/// A place among those that are worked on, free again when this is dropped.
 struct Place {
     rotator: Arc<Rotator>,
     whose: (TenantId, SecretName),
@@ -190,7 +198,6 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.rotator.busy().secrets.remove(&self.whose);
-        self.rotator.wake();
     }
 }
 

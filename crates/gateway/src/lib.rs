@@ -164,35 +164,34 @@ pub struct Peer(pub std::net::IpAddr);
 
 /// The routes of the API, of health and of OpenAPI.
 pub fn router(app: &Arc<App>) -> Router {
-    let api = routes::all().into_iter().fold(Router::new(), |router, route| route.mount(router));
     let open = health::router();
-    Router::new()
+    let routes = Router::new()
         .merge(open.clone())
         .route("/openapi.json", axum::routing::get(openapi::serve))
         .merge(published::router())
-        .nest("/api/v1", api.merge(open))
-        .fallback(edge::no_such_route)
-        .method_not_allowed_fallback(edge::method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), edge::edge))
-        .with_state(Arc::clone(app))
+        .nest("/api/v1", operations().merge(open));
+    edged(app, routes)
 }
 
 /// The routes of the API, for whoever asks at the door of a box. What is open to everybody
 /// outside has no allowance, and is not there.
 pub fn door_router(app: &Arc<App>) -> Router {
-    let api = routes::all().into_iter().fold(Router::new(), |router, route| route.mount(router));
-    Router::new()
-        .nest("/api/v1", api)
-        .fallback(edge::no_such_route)
-        .method_not_allowed_fallback(edge::method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), edge::edge))
-        .with_state(Arc::clone(app))
+    edged(app, Router::new().nest("/api/v1", operations()))
 }
 
 /// The metrics, for a listener of their own.
 pub fn metrics_router(app: &Arc<App>) -> Router {
-    Router::new()
-        .route("/metrics", axum::routing::get(metrics::serve))
+    edged(app, Router::new().route("/metrics", axum::routing::get(metrics::serve)))
+}
+
+/// Every operation of the table.
+fn operations() -> Router<Arc<App>> {
+    routes::all().into_iter().fold(Router::new(), |router, route| route.mount(router))
+}
+
+/// Routes with what is true of every answer.
+fn edged(app: &Arc<App>, routes: Router<Arc<App>>) -> Router {
+    routes
         .fallback(edge::no_such_route)
         .method_not_allowed_fallback(edge::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(app), edge::edge))

@@ -4,7 +4,7 @@
 //!
 //! Must not know: how a program is run.
 
-use aegis_ledger::journal::{Answer, Deed};
+use aegis_ledger::journal::Answer;
 use aegis_model::api::{RotationProposal, RotationSet, RotationValues};
 use aegis_model::port::{Occupant, Rotations};
 use aegis_model::record::{Expect, Kind, ListQuery};
@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use crate::secret_versions as versions;
-use crate::secrets::{OVERLAP_MS_MAX, put_secret, taken, told, within};
+use crate::secrets::{OVERLAP_MS_MAX, deed, put_secret, taken, told, within};
 use crate::{Tenancy, read};
 
 /// How secrets that programs rotate are found in the index.
@@ -295,10 +295,6 @@ fn no_program(name: &SecretName) -> Fault {
 
 fn no_say() -> Fault {
     Fault::new(Code::Denied, "this box is not there to rotate that secret, or not any more")
-}
-
-fn deed(name: &SecretName, changes: Vec<aegis_model::record::Change>, answer: Answer) -> Deed {
-    Deed { subject: format!("secret/{name}"), stream: "secrets", changes, answer, also: None }
 }
 
 #[cfg(test)]

@@ -262,7 +262,7 @@ pub(crate) fn within(pointer: &str, asked: Option<u64>, max: u64) -> Result<(), 
     }
 }
 
-fn deed(name: &SecretName, changes: Vec<Change>, answer: Answer) -> Deed {
+pub(crate) fn deed(name: &SecretName, changes: Vec<Change>, answer: Answer) -> Deed {
     Deed { subject: format!("secret/{name}"), stream: "secrets", changes, answer, also: None }
 }
 

@@ -107,38 +107,32 @@ impl Tenancy {
     /// # Errors
     /// `StateInvalid` when no session has the box yet.
     pub fn workload(&self, occupant: &Occupant) -> Result<WorkloadIdentity, Fault> {
-        let nobody = || Fault::new(Code::StateInvalid, "the box is kept ready, and is no session's yet");
-        let session = occupant.session().ok_or_else(nobody)?;
-        Ok(WorkloadIdentity {
-            subject: self.spiffe_id(occupant)?.ok_or_else(nobody)?.to_string(),
-            version: occupant.version,
-            session: session.clone(),
-        })
+        let (session, subject) = self.named(occupant)?;
+        Ok(WorkloadIdentity { subject: subject.to_string(), version: occupant.version, session: session.clone() })
     }
 
-    fn spiffe_id(&self, occupant: &Occupant) -> Result<Option<SpiffeId>, Fault> {
-        let Some(session) = occupant.session() else { return Ok(None) };
+    /// The session that has the box, and its name.
+    fn named<'a>(&self, occupant: &'a Occupant) -> Result<(&'a SessionId, SpiffeId), Fault> {
+        let nobody = || Fault::new(Code::StateInvalid, "the box is kept ready, and is no session's yet");
+        let session = occupant.session().ok_or_else(nobody)?;
         let path = ["tenant", occupant.tenant.as_str(), "agent", occupant.agent.as_str(), "session", session.as_str()];
-        SpiffeId::new(&self.workloads.names.trust_domain, &path).map(Some).map_err(Fault::internal)
+        let subject = SpiffeId::new(&self.workloads.names.trust_domain, &path).map_err(Fault::internal)?;
+        Ok((session, subject))
     }
 
     /// Issues a token by which a session proves to one other who it is.
     ///
     /// # Errors
-    /// `Validation` when nobody or everybody may take it, or for too long; `Denied` in a box
-    /// that rotates a secret.
+    /// `Validation` when nobody or everybody may take it, or for too long; `StateInvalid` when no
+    /// session has the box yet.
     pub async fn identity_token(
         &self,
         act: &Act,
         occupant: &Occupant,
         wish: &IdentityTokenWish,
     ) -> Result<IdentityToken, Fault> {
-        if occupant.task().is_some() {
-            return Err(Fault::new(Code::Denied, "a box that rotates a secret may do nothing else"));
-        }
         let lifetime_s = check(wish)?;
-        let nobody = || Fault::new(Code::StateInvalid, "the box is kept ready, and is no session's yet");
-        let subject = self.spiffe_id(occupant)?.ok_or_else(nobody)?;
+        let (session, subject) = self.named(occupant)?;
         let keys = self.workload_keys().await?;
         let signing = keys.first().ok_or_else(|| Fault::new(Code::Internal, "there is no key that signs"))?;
         let token_id = act.decision.id.to_string();
@@ -152,7 +146,7 @@ impl Tenancy {
         };
         let token = signing.key.sign(&workload).map_err(Fault::internal)?;
         let deed = Deed {
-            subject: format!("token/{token_id}/session/{}", occupant.session().map_or("", SessionId::as_str)),
+            subject: format!("token/{token_id}/session/{session}"),
             stream: "identity",
             changes: Vec::new(),
             answer: Answer::Secret,
