@@ -41,7 +41,10 @@ pub fn run() -> Outcome {
     }
     writeln!(out, "\nall three sets, 100 rules each")?;
     heading(&mut out)?;
-    three_sets(&mut out, 100)
+    three_sets(&mut out, 100)?;
+    writeln!(out, "\nall three sets, 1,000 rules each")?;
+    heading(&mut out)?;
+    three_sets(&mut out, 1_000)
 }
 
 fn heading(out: &mut impl Write) -> Outcome {
@@ -123,6 +126,7 @@ fn requests(size: usize) -> Outcome<Vec<Request>> {
                 ("port".to_owned(), ContextValue::Long(443)),
                 ("protocol".to_owned(), ContextValue::Text("http".to_owned())),
                 ("websocket".to_owned(), ContextValue::Bool(false)),
+                ("hidden".to_owned(), ContextValue::Bool(false)),
             ]),
             _ => BTreeMap::new(),
         };

@@ -98,9 +98,14 @@ fn deploy(
         "apiVersion: aegis/v1\nkind: Agent\nmetadata: {{name: {name}}}\nspec:\n  runtime: {{isolation: process, command: {command}, source: ./src}}\n  resources: {{memory: 64Mi, disk: 16Mi}}\n{pool}"
     );
     fs::write(folder.join("agent.yaml"), manifest)?;
+    deploy_folder(program, (address, key), &folder)
+}
+
+/// Deploys an agent from its folder.
+pub fn deploy_folder(program: &Path, (address, key): (&str, &str), folder: &Path) -> Outcome<()> {
     let url = format!("http://{address}");
     let mut call = Command::new(program);
-    call.args(["agent", "deploy"]).arg(&folder).env("AEGIS_URL", url).env("AEGIS_API_KEY", key);
+    call.args(["agent", "deploy"]).arg(folder).env("AEGIS_URL", url).env("AEGIS_API_KEY", key);
     let output = call.stdin(Stdio::null()).output()?;
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into()) }
 }
@@ -115,14 +120,15 @@ fn python_by_hand(program: &Path) -> Outcome<Duration> {
 }
 
 /// A connection that is kept.
-struct Line {
+pub struct Line {
     stream: BufReader<TcpStream>,
     address: String,
     key: String,
 }
 
 impl Line {
-    fn open(address: &str, key: &str) -> Outcome<Self> {
+    /// To that server, with that key.
+    pub fn open(address: &str, key: &str) -> Outcome<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         Ok(Self { stream: BufReader::new(stream), address: address.to_owned(), key: key.to_owned() })
@@ -134,6 +140,12 @@ impl Line {
 
     fn post(&mut self, path: &str, body: &str, expected: u16) -> Outcome<Duration> {
         let begun = Instant::now();
+        self.ask(path, body, expected)?;
+        Ok(begun.elapsed())
+    }
+
+    /// What is answered to a POST.
+    pub fn ask(&mut self, path: &str, body: &str, expected: u16) -> Outcome<Vec<u8>> {
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: {}\r\nx-api-key: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
@@ -157,7 +169,6 @@ impl Line {
         }
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer)?;
-        let took = begun.elapsed();
-        if status == expected { Ok(took) } else { Err(String::from_utf8_lossy(&answer).into()) }
+        if status == expected { Ok(answer) } else { Err(String::from_utf8_lossy(&answer).into()) }
     }
 }

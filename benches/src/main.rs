@@ -5,6 +5,7 @@
 mod boxes;
 mod commits;
 mod decide;
+mod egress;
 mod http;
 mod invoke;
 mod keys;
@@ -24,6 +25,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("boxes", boxes::run),
     ("commits", commits::run),
     ("decide", decide::run),
+    ("egress", egress::run),
     ("http", http::run),
     ("invoke", invoke::run),
     ("keys", keys::run),

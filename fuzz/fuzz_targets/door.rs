@@ -8,7 +8,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aegis_door::{Dialogue, FRAME_BYTES_MAX, ToGuest, ToHost, decode, encode};
+use aegis_door::{Dialogue, FRAME_BYTES_MAX, STREAMS_AT_ONCE, ToGuest, ToHost, decode, encode};
 use libfuzzer_sys::fuzz_target;
 
 /// Counts what is held, and the most of it.
@@ -46,8 +46,9 @@ fn cost<T>(work: impl FnOnce() -> T) -> (T, usize) {
 
 /// An error of the reader may say where it was.
 const COST_SMALL: usize = 1_024;
-/// A message for the host holds one text at most; it may be copied as it grows.
-const COST_PER_BYTE: usize = 2;
+/// A message for the host holds a text, or streams that each have a place for one; what it holds
+/// may be copied as it grows.
+const COST_PER_BYTE: usize = 128;
 /// A description of a box is lists of texts: one byte can stand for an empty one.
 const COST_PER_BYTE_OF_SETUP: usize = 128;
 
@@ -66,7 +67,8 @@ fn host_frame(frame: &[u8]) -> Option<ToHost> {
     let (message, cost) = cost(|| decode::<ToHost>(frame));
     assert!(cost <= COST_SMALL + COST_PER_BYTE * frame.len(), "{} bytes cost {cost}", frame.len());
     let message = message.ok()?;
-    assert!(frame.len() <= FRAME_BYTES_MAX && message.descriptors() <= 1);
+    let streams = matches!(message, ToHost::Open { .. });
+    assert!(frame.len() <= FRAME_BYTES_MAX && (streams || message.descriptors() <= 1));
     assert_eq!(encode(&message).and_then(|frame| decode(&frame)), Ok(message.clone()));
     Some(message)
 }
@@ -186,6 +188,7 @@ fn may_say(said: &[Said], message: &ToHost) -> bool {
         ToHost::Connected { job } | ToHost::ConnectFailed { job, .. } => {
             ready && asked_connect(*job) && !connected(*job)
         }
-        ToHost::Open { .. } => ready,
+        ToHost::Open { kinds } => ready && (1..=STREAMS_AT_ONCE).contains(&kinds.len()),
+        ToHost::Resolve { .. } => ready,
     }
 }

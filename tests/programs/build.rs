@@ -16,17 +16,19 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    for part in ["tests/attacks/src", "tests/attacks/Cargo.toml", "Cargo.lock", "crates/runtime/static_program.rs"] {
+    for part in ["tests/attacks", "tests/load", "Cargo.lock", "crates/runtime/static_program.rs"] {
         println!("cargo:rerun-if-changed={}", root.join(part).display());
     }
-    match static_program::build(&root, "aegis-attacks", "attacks") {
-        Ok(program) => {
-            println!("cargo:rustc-env=AEGIS_ATTACKS={}", program.display());
-            ExitCode::SUCCESS
-        }
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
+    for (package, name, variable) in
+        [("aegis-attacks", "attacks", "AEGIS_ATTACKS"), ("aegis-load", "load", "AEGIS_LOAD")]
+    {
+        match static_program::build(&root, package, name) {
+            Ok(program) => println!("cargo:rustc-env={variable}={}", program.display()),
+            Err(problem) => {
+                eprintln!("{problem}");
+                return ExitCode::FAILURE;
+            }
         }
     }
+    ExitCode::SUCCESS
 }

@@ -23,6 +23,20 @@ pub const CXX_COMPILER: Need = Need { probe: &["c++", "--version"], packages: &[
 /// Python with virtual environments, for the tests against the API's description.
 pub const PYTHON: Need =
     Need { probe: &["python3", "-c", "import ensurepip, venv"], packages: &["python3", "python3-venv"] };
+/// Worlds of tests are made of network namespaces.
+pub const NAMESPACES: Need = Need { probe: &["ip", "-V"], packages: &["iproute2"] };
+/// Programs that people use, which have to find their way out of a box.
+pub const CLIENTS: [Need; 4] = [
+    Need { probe: &["curl", "--version"], packages: &["curl"] },
+    Need { probe: &["git", "--version"], packages: &["git"] },
+    Need { probe: &["ssh", "-V"], packages: &["openssh-client"] },
+    Need { probe: &["test", "-x", "/usr/sbin/sshd"], packages: &["openssh-server"] },
+];
+/// What the way out is measured against.
+pub const PROXIES: [Need; 2] = [
+    Need { probe: &["squid", "-v"], packages: &["squid"] },
+    Need { probe: &["tinyproxy", "-v"], packages: &["tinyproxy"] },
+];
 /// An emulator of whole machines.
 pub const QEMU: Need = Need { probe: &["qemu-system-x86_64", "--version"], packages: &["qemu-system-x86"] };
 /// What makes ext4 file systems.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::failure::Failure;
 use crate::house::House;
-use crate::machine::{self, C_COMPILER};
+use crate::machine::{self, C_COMPILER, NAMESPACES};
 use crate::process::{Call, say};
 
 /// Where `up` keeps its data unless told otherwise.
@@ -54,7 +54,8 @@ fn option<'a>(words: &'a [String], name: &str) -> Option<&'a str> {
 
 /// Runs benchmarks, by name or all.
 pub fn bench(house: &House, rest: &[String]) -> Result<(), Failure> {
-    machine::provide(house, &[C_COMPILER])?;
+    machine::provide(house, &[C_COMPILER, NAMESPACES])?;
+    machine::provide(house, &machine::PROXIES)?;
     // Some of them start a server of their own.
     Call::cargo(&house.root).with(["build", "--locked", "--release", "--package", "aegis-cli"]).run()?;
     let call = Call::cargo(&house.root);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use aegis_model::error::{ErrorBody, ErrorEnvelope};
-use aegis_model::{Code, Fault, Outcome};
+use aegis_model::{Code, Fault, Outcome, SessionId};
 use aegis_sdk::{ClientError, IssuerError};
 
 use crate::output::{Style, clean};
@@ -96,6 +96,12 @@ impl Failure {
             Self::Start { exit_code, .. } | Self::Said(exit_code) => *exit_code,
             Self::Closed => 0,
         }
+    }
+
+    /// The session of the run that did not succeed, if it is one that did not.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        let body = self.body();
+        body.details.get("outcome")?.get("session_id")?.as_str()?.parse().ok()
     }
 
     /// The failure as the API would say it.

@@ -263,17 +263,115 @@ fn nobody_there_ends_with_six_and_wrong_usage_with_two() {
 fn what_is_deleted_must_be_confirmed() {
     let server = Server::start(|_| (204, String::new()));
     for verb in [&["agent", "delete", "triage"][..], &["tenant", "delete", "acme"]] {
-        let unasked = Place::at(&server).run(verb);
-        assert_eq!(unasked.code, 2);
-        assert!(unasked.messages.contains("--yes"), "{unasked:?}");
-        let refused = Place { answers: "n\n", interactive: true, ..Place::at(&server) }.run(verb);
-        assert_eq!(refused.code, 2);
-        assert!(server.lines().is_empty(), "{verb:?}");
-        let agreed = Place { answers: "y\n", interactive: true, ..Place::at(&server) }.run(verb);
-        let told = Place::at(&server).run(&[verb, &["--yes"]].concat());
-        assert_eq!((agreed.code, told.code, server.lines().len()), (0, 0, 2), "{agreed:?} {told:?}");
-        server.seen.lock().expect("log").clear();
+        check_confirmed(&server, verb);
     }
+    let server = Server::start(|_| (200, version("pending")));
+    check_confirmed(&server, &["agent", "revoke", "triage", "3"]);
+}
+
+/// Nothing is sent before somebody has said yes.
+#[track_caller]
+fn check_confirmed(server: &Server, verb: &[&str]) {
+    let unasked = Place::at(server).run(verb);
+    assert_eq!(unasked.code, 2);
+    assert!(unasked.messages.contains("--yes"), "{unasked:?}");
+    let refused = Place { answers: "n\n", interactive: true, ..Place::at(server) }.run(verb);
+    assert_eq!(refused.code, 2);
+    assert!(server.lines().is_empty(), "{verb:?}");
+    let agreed = Place { answers: "y\n", interactive: true, ..Place::at(server) }.run(verb);
+    let told = Place::at(server).run(&[verb, &["--yes"]].concat());
+    assert_eq!((agreed.code, told.code, server.lines().len()), (0, 0, 2), "{agreed:?} {told:?}");
+    server.seen.lock().expect("log").clear();
+}
+
+#[test]
+fn what_is_revoked_does_not_hold_any_more() {
+    let server = Server::start(|_| (200, version("pending")));
+    let ended = Place::at(&server).run(&["agent", "revoke", "triage", "3", "--yes"]);
+    assert_eq!((ended.code, ended.data.trim_end()), (0, "the grants of `triage` version 3 do not hold any more"));
+    assert_eq!(server.lines(), ["POST /api/v1/agents/triage/versions/3/revoke"]);
+}
+
+/// How a run in the session `ada` ended.
+fn outcome(status: &str, code: &str) -> Value {
+    let run_id = aegis_model::RunId::generate(Timestamp::from_millis(1), [1; 10]);
+    json!({
+        "run_id": run_id, "status": status, "code": code, "message": "it said no", "output": "done", "cost_cents": 0,
+        "latency_ms": 5, "retryable": false, "side_effects": [],
+        "decision": {"id": "dec", "allowed": true, "reason": "permitted"}, "usage": {}, "isolation": "process",
+        "session_id": "ada", "trace_id": "t", "finished_at": "2026-11-20T12:00:00.000Z",
+    })
+}
+
+#[test]
+fn an_observed_session_says_how_to_see_what_would_have_been_refused() {
+    let next = "session `ada` was observed; see what would have been refused: \
+                `aegis policy denials --session ada --suggest`";
+    let fine = Server::start(|_| (200, outcome("succeeded", "OK").to_string()));
+    let ended = Place::at(&fine).run(&["invoke", "triage", "--observe"]);
+    assert_eq!((ended.code, ended.data.trim_end()), (0, "done"));
+    assert!(ended.messages.contains(next), "{ended:?}");
+    assert_eq!(fine.lines(), ["POST /api/v1/agents/triage/observations"]);
+    let plain = Place::at(&fine).run(&["invoke", "triage"]);
+    assert!(!plain.messages.contains("observed"), "{plain:?}");
+    let failing = Server::start(|_| {
+        let fault = aegis_model::Fault::new(aegis_model::Code::AgentFailed, "it said no");
+        let fault = fault.with("outcome", outcome("failed", "ERR_AGENT_FAILED"));
+        (424, serde_json::to_string(&fault.envelope("cor_1")).expect("json"))
+    });
+    let ended = Place::at(&failing).run(&["invoke", "triage", "--observe"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.messages.contains(next), "an agent that failed is what one looks into: {ended:?}");
+    let denied = Server::start(|_| {
+        let fault = aegis_model::Fault::new(aegis_model::Code::Denied, "no");
+        (403, serde_json::to_string(&fault.envelope("cor_1")).expect("json"))
+    });
+    let ended = Place::at(&denied).run(&["invoke", "triage", "--observe"]);
+    assert_eq!(ended.code, 4);
+    assert!(!ended.messages.contains("was observed"), "nothing was: {ended:?}");
+}
+
+fn decisions(hosts: &[&str]) -> String {
+    let record = |host: &&str| {
+        let id = aegis_model::DecisionId::generate(Timestamp::from_millis(1), [1; 10]);
+        json!({
+            "id": id, "at": "2026-11-20T12:00:00.000Z", "agent": "triage", "version": 1, "session_id": "ada",
+            "host": host, "port": 443, "manner": "tls", "allowed": false, "state": "refused",
+            "refusal": "not_permitted", "reasons": [], "policy_hash": "", "bytes_out": 0, "bytes_in": 0,
+            "duration_ms": 0,
+        })
+    };
+    json!({"items": hosts.iter().map(record).collect::<Vec<_>>()}).to_string()
+}
+
+#[test]
+fn denials_are_asked_for_as_they_are_wanted_and_become_a_piece_of_a_manifest() {
+    let server = Server::start(|_| (200, decisions(&["b.example.com", "a.example.com"])));
+    let ended = Place::at(&server).run(&["policy", "denials", "--agent", "triage", "--host", "B.example.com."]);
+    assert_eq!(ended.code, 0);
+    assert!(ended.data.contains("b.example.com:443") && ended.data.contains("no grant names it"), "{ended:?}");
+    let asked = server.lines().pop().expect("a request");
+    for part in ["GET /api/v1/decisions?", "refused=true", "agent=triage", "host=b.example.com", "limit=50"] {
+        assert!(asked.contains(part), "{asked}");
+    }
+    Place::at(&server).run(&["policy", "denials", "--all", "-n", "7"]);
+    let asked = server.lines().pop().expect("a request");
+    assert!(asked.contains("refused=false") && asked.contains("limit=7"), "{asked}");
+    let ended = Place::at(&server).run(&["policy", "denials", "--session", "ada", "--suggest"]);
+    let piece = aegis_model::manifest::document(ended.data.as_bytes()).expect("YAML");
+    let expected = json!([{"host": "a.example.com", "ports": [443]}, {"host": "b.example.com", "ports": [443]}]);
+    assert_eq!(piece["spec"]["permissions"]["network"], expected);
+    let ended = Place::at(&server).run(&["policy", "denials", "--suggest", "-o", "json"]);
+    assert_eq!(ended.json()["items"][0]["network"][0]["host"], "a.example.com");
+    assert_eq!(Place::at(&server).run(&["policy", "denials", "--suggest", "--all"]).code, 2);
+}
+
+#[test]
+fn where_nothing_was_refused_there_is_nothing_to_suggest() {
+    let server = Server::start(|_| (200, decisions(&[])));
+    let ended = Place::at(&server).run(&["policy", "denials", "--suggest"]);
+    assert_eq!((ended.code, ended.data.as_str()), (0, ""));
+    assert!(ended.messages.contains("nothing was refused"), "{ended:?}");
 }
 
 #[test]

@@ -86,6 +86,8 @@ fn with_defaults(action: ActionName, mut context: BTreeMap<String, ContextValue>
         context.entry("port".to_owned()).or_insert(ContextValue::Long(443));
         context.entry("protocol".to_owned()).or_insert_with(|| ContextValue::Text("http".to_owned()));
         context.entry("websocket".to_owned()).or_insert(ContextValue::Bool(false));
+        let read = context.contains_key("method") || context.contains_key("path");
+        context.entry("hidden".to_owned()).or_insert(ContextValue::Bool(!read));
     }
     context
 }

@@ -113,6 +113,9 @@ impl Freezes {
 
     /// Whether an agent is frozen, by a freeze of whatever kind but that of a key.
     pub fn is_frozen(&self, tenant: &TenantId, agent: &AgentName) -> bool {
+        if self.is_empty() {
+            return false;
+        }
         let targets = [FreezeTarget::All, FreezeTarget::Tenant(tenant.clone()), FreezeTarget::Agent(agent.clone())];
         targets.into_iter().any(|target| self.require_thawed(tenant, target).is_err())
     }

@@ -5,12 +5,14 @@
 mod ask;
 mod freeze;
 mod gate;
+mod outward;
 mod policies;
 pub mod rotation;
 pub mod run;
 
 pub use freeze::Freezes;
 pub use gate::{Ask, Gate};
+pub use outward::{Counted, Outward, OutwardParts};
 pub use policies::Policies;
 pub use rotation::Rotator;
 pub use run::Runs;

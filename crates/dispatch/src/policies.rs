@@ -1,6 +1,7 @@
 //! The policy in force: the three sets, to decide by and to look at.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aegis_fleet::Fleet;
 use aegis_model::agent::GrantState;
@@ -9,18 +10,27 @@ use aegis_model::api::{
     VersionView,
 };
 use aegis_model::decision::{LayerReason, PolicyLayer};
-use aegis_model::manifest::Manifest;
+use aegis_model::manifest::{Manifest, NetworkGrant};
+use aegis_model::outward::Wanted;
 use aegis_model::port::Entropy;
 use aegis_model::{Act, AgentName, Code, Decision, DecisionId, Fault, TenantId, Timestamp};
 use aegis_policy::{
-    Explanation, GrantRequest, LayerExplanation, PolicyProblem, PolicySet, PolicySource, Rule, Sets,
+    Explanation, GrantRequest, LayerExplanation, PolicyProblem, PolicySet, PolicySource, Rule, Sets, Verdict,
     default_tenant_policies, explain, grant_policies, platform_rules,
 };
+
+use tokio::sync::watch;
 
 use crate::ask::{Question, question};
 
 /// Most cases of one test.
 const CASES_MAX: usize = 1_000;
+
+/// What agents were granted, by tenant, agent and version.
+type Granted = HashMap<(TenantId, AgentName, u64), Arc<AgentGrants>>;
+
+/// Most agents whose grants are kept compiled.
+const GRANTED_MAX: usize = 4_096;
 
 /// The policy in force.
 pub struct Policies {
@@ -28,6 +38,20 @@ pub struct Policies {
     entropy: Arc<dyn Entropy>,
     platform: PolicySet,
     tenant: PolicySet,
+    generation: watch::Sender<u64>,
+    granted: Mutex<Granted>,
+}
+
+/// What a version of an agent was granted, compiled, as of one generation of the policy.
+pub struct AgentGrants {
+    /// The generation.
+    pub generation: u64,
+    /// The grants.
+    pub set: PolicySet,
+    /// The hosts that they name.
+    pub network: Vec<NetworkGrant>,
+    /// Answers that were given by them.
+    pub known: Mutex<HashMap<Wanted, Verdict>>,
 }
 
 impl Policies {
@@ -38,7 +62,49 @@ impl Policies {
     pub fn new(fleet: Arc<Fleet>, entropy: Arc<dyn Entropy>) -> Result<Self, Fault> {
         let platform = PolicySet::compile(PolicyLayer::Platform, &platform_rules()).map_err(defect)?;
         let tenant = PolicySet::compile(PolicyLayer::Tenant, &default_tenant_policies()).map_err(defect)?;
-        Ok(Self { fleet, entropy, platform, tenant })
+        Ok(Self { fleet, entropy, platform, tenant, generation: watch::Sender::new(1), granted: Mutex::default() })
+    }
+
+    /// Something that the policy is made of has changed: what was compiled before counts no more.
+    pub fn renew(&self) {
+        self.generation.send_modify(|generation| *generation = generation.saturating_add(1));
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The generation of the policy, as it changes.
+    pub fn generation(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// What an agent at its door was granted.
+    ///
+    /// # Errors
+    /// When it cannot be read: then nobody knows what it was granted.
+    pub async fn agent_grants(
+        &self,
+        tenant: &TenantId,
+        agent: &AgentName,
+        version: u64,
+    ) -> Result<Arc<AgentGrants>, Fault> {
+        // Read before what it counts for: what changes meanwhile makes this one outdated.
+        let generation = *self.generation.borrow();
+        let whose = (tenant.clone(), agent.clone(), version);
+        let known = self.granted.lock().unwrap_or_else(PoisonError::into_inner).get(&whose).cloned();
+        if let Some(known) = known.filter(|known| known.generation == generation) {
+            return Ok(known);
+        }
+        let view = self.fleet.version_in_force(tenant, agent, Some(version)).await?;
+        let (set, network) = match view.grants {
+            GrantState::Pending => (PolicySet::empty(PolicyLayer::Grants), Vec::new()),
+            GrantState::Approved => (compile_grants(tenant, &view)?, view.manifest.spec.permissions.network.clone()),
+        };
+        let grants = Arc::new(AgentGrants { generation, set, network, known: Mutex::default() });
+        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        if granted.len() >= GRANTED_MAX {
+            granted.clear();
+        }
+        granted.insert(whose, Arc::clone(&grants));
+        Ok(grants)
     }
 
     /// The installation's rules.

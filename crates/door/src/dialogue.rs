@@ -4,7 +4,7 @@
 //! ```text
 //!           Entered           Ready
 //!   silent ─────────► entered ──────► ready: Started · StartFailed · Exited · Done · Open
-//!      │                 │                   · Connected · ConnectFailed
+//!      │                 │                   · Resolve · Connected · ConnectFailed
 //!      └─── SetupFailed ─┴──► failed: nothing
 //!
 //!   a program:  asked ── Started ──► runs ── Exited ──► forgotten
@@ -16,7 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::message::{JobId, ProcessId, ToHost};
+use crate::message::{JobId, ProcessId, STREAMS_AT_ONCE, ToHost};
 
 /// What a guest said that it cannot say now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum Violation {
     /// What it says of a program cannot follow what it said before.
     #[error("it named a program in the wrong state")]
     ProgramOutOfTurn,
+    /// It opens no stream, or more than come beside one message.
+    #[error("it opened nothing, or too much at once")]
+    OpensNothing,
     /// It answers what nobody asked, or answers twice.
     #[error("it answered to nothing")]
     AnswerToNothing,
@@ -115,8 +118,10 @@ impl Dialogue {
             ToHost::Exited { process, .. } => self.forget(*process, Program::Runs),
             ToHost::Done { job, .. } => answered(&mut self.jobs, *job),
             ToHost::Connected { job } | ToHost::ConnectFailed { job, .. } => answered(&mut self.connects, *job),
-            // How many are open at a time is the host's to bound: it holds their streams.
-            ToHost::Open { .. } => Ok(()),
+            // A message without a stream, or with more than fit beside one, is no message of ours.
+            ToHost::Open { kinds } if kinds.is_empty() || kinds.len() > STREAMS_AT_ONCE => Err(Violation::OpensNothing),
+            // How many are open, or asked, at a time is the host's to bound.
+            ToHost::Open { .. } | ToHost::Resolve { .. } => Ok(()),
         }
     }
 
@@ -155,8 +160,16 @@ mod tests {
     const DONE: ToHost = ToHost::Done { job: 9, failure: None };
     const CONNECTED: ToHost = ToHost::Connected { job: 11 };
     const NOT_CONNECTED: ToHost = ToHost::ConnectFailed { job: 11, errno: 111 };
-    const OPEN: ToHost = ToHost::Open { kind: StreamKind::Api };
+
     const ENTERED: ToHost = ToHost::Entered { pid: 2 };
+
+    fn open(streams: usize) -> ToHost {
+        ToHost::Open { kinds: vec![StreamKind::Proxy; streams] }
+    }
+
+    fn resolve() -> ToHost {
+        ToHost::Resolve { question: 3, name: "api.example.com".to_owned() }
+    }
 
     fn exited() -> ToHost {
         ToHost::Exited { process: 7, ended: Ended::Code(0), timed_out: false, cpu_us: 0, memory_peak_bytes: 0 }
@@ -199,7 +212,7 @@ mod tests {
     fn what_was_asked_is_answered_in_its_order() {
         accepted(&[STARTED, exited(), DONE]);
         accepted(&[DONE, NOT_STARTED]);
-        accepted(&[STARTED, DONE, OPEN, exited()]);
+        accepted(&[STARTED, DONE, open(1), resolve(), open(STREAMS_AT_ONCE), exited()]);
         accepted(&[CONNECTED, DONE, STARTED]);
         accepted(&[NOT_CONNECTED, DONE]);
     }
@@ -212,7 +225,7 @@ mod tests {
         assert_eq!(say(&[ENTERED, setup_failed()]), Ok(()));
         assert_eq!(say(&[setup_failed(), ENTERED]), Err(Violation::SetUpOutOfTurn));
         assert_eq!(say(&[setup_failed(), setup_failed()]), Err(Violation::SetUpOutOfTurn));
-        for early in [STARTED, NOT_STARTED, exited(), DONE, CONNECTED, NOT_CONNECTED, OPEN] {
+        for early in [STARTED, NOT_STARTED, exited(), DONE, CONNECTED, NOT_CONNECTED, open(1), resolve()] {
             assert_eq!(say(std::slice::from_ref(&early)), Err(Violation::NotSetUp));
             assert_eq!(say(&[ENTERED, early]), Err(Violation::NotSetUp));
         }
@@ -230,6 +243,12 @@ mod tests {
         refused(&[STARTED, exited(), exited()], Violation::UnknownProgram);
         refused(&[NOT_STARTED, STARTED], Violation::UnknownProgram);
         refused(&[NOT_STARTED, NOT_STARTED], Violation::UnknownProgram);
+    }
+
+    #[test]
+    fn streams_come_as_many_at_once_as_fit_beside_a_message() {
+        refused(&[open(0)], Violation::OpensNothing);
+        refused(&[open(STREAMS_AT_ONCE + 1)], Violation::OpensNothing);
     }
 
     #[test]

@@ -18,13 +18,15 @@
 //! socket that travels beside a message, made by the side the receiver may trust. So the
 //! kernel multiplexes, with back-pressure, and nobody inside can reach another's stream. A
 //! connection to a server inside can only be made inside; the host looks at what it is handed.
-//! What a program inside says to the API comes the same way: the guest listens on the box's
-//! loopback, and hands over each connection that it takes there.
+//! What a program inside says to the API, or to the world, comes the same way: the guest listens
+//! on the box's loopback, and hands over each connection that it takes there. Names are asked for
+//! by message: the host says whether a name may be reached, and never what it resolves to.
 //!
 //! Must not know: sockets, the clock, what a message brings about.
 #![deny(clippy::indexing_slicing)]
 
 pub mod dialogue;
+pub mod dns;
 pub mod frame;
 pub mod limits;
 pub mod message;
@@ -33,5 +35,8 @@ pub mod setup;
 pub use dialogue::{Dialogue, Violation};
 pub use frame::{FRAME_BYTES_MAX, FrameError, decode, encode};
 pub use limits::{Allowance, DESCRIPTORS_MAX, Limits};
-pub use message::{API_PORT, Ended, Failure, FileFailure, JobId, ProcessId, StreamKind, ToGuest, ToHost};
+pub use message::{
+    API_PORT, Ended, Failure, FileFailure, JobId, NAMES_PORT, PROXY_PORT, ProcessId, QuestionId, STREAMS_AT_ONCE,
+    StreamKind, TO_HOST_BYTES_MAX, ToGuest, ToHost,
+};
 pub use setup::{Descriptors, Limit, Mount, Setup, Source};

@@ -17,7 +17,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { streams_max: 256, burst: 2_000, per_second: 1_000 }
+        Self { streams_max: 256, burst: 8_000, per_second: 4_000 }
     }
 }
 

@@ -2,15 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::DESCRIPTORS_MAX;
 use crate::setup::Setup;
 
 /// Where programs in a box find the API, on the box's own loopback.
 pub const API_PORT: u16 = 7700;
+/// Where programs in a box find the way out, as an HTTP proxy and as a SOCKS proxy.
+pub const PROXY_PORT: u16 = 7702;
+/// Where programs in a box have names resolved.
+pub const NAMES_PORT: u16 = 53;
+/// The most streams that are handed over beside one message.
+pub const STREAMS_AT_ONCE: usize = DESCRIPTORS_MAX;
+/// The longest message of a guest; a host's may be as long as a frame.
+pub const TO_HOST_BYTES_MAX: usize = 8 * 1024;
 
 /// A program in a box, numbered by the host.
 pub type ProcessId = u32;
 /// A piece of work that the guest does itself, numbered by the host.
 pub type JobId = u32;
+/// A question of something inside, numbered by the guest.
+pub type QuestionId = u32;
 
 /// What the host says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +91,13 @@ pub enum ToGuest {
         /// Where it listens on the box's own loopback.
         port: u16,
     },
+    /// On which ports a name that was asked for may be reached; on none if it has no grant.
+    Named {
+        /// The number the guest gave to its question.
+        question: QuestionId,
+        /// The ports.
+        ports: Vec<u16>,
+    },
 }
 
 /// What the guest says.
@@ -131,10 +149,17 @@ pub enum ToHost {
         /// Why it failed, if it did.
         failure: Option<FileFailure>,
     },
-    /// Something inside wants out; its stream comes beside it.
+    /// Something inside wants out; its streams come beside it, in this order.
     Open {
-        /// Where to.
-        kind: StreamKind,
+        /// Where to, each of them.
+        kinds: Vec<StreamKind>,
+    },
+    /// Something inside asks for a name.
+    Resolve {
+        /// The number of this question.
+        question: QuestionId,
+        /// The name, as it was asked for.
+        name: String,
     },
     /// Connected to the server inside; the connection comes beside it.
     Connected {
@@ -151,10 +176,19 @@ pub enum ToHost {
 }
 
 /// Where a stream that is opened inside leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StreamKind {
     /// The API, as this session.
     Api,
+    /// Wherever it says itself, as to a proxy.
+    Proxy,
+    /// To a name that was resolved inside.
+    Host {
+        /// The name.
+        name: String,
+        /// The port it was connected to on.
+        port: u16,
+    },
 }
 
 /// How a program ended.
@@ -229,7 +263,11 @@ impl ToGuest {
             Self::Setup(setup) => setup.descriptors.count(),
             Self::Start { terminal: Some(_), .. } | Self::Read { .. } | Self::Write { .. } => 1,
             Self::Start { terminal: None, .. } => 3,
-            Self::Signal { .. } | Self::Resize { .. } | Self::Connect { .. } | Self::Shutdown { .. } => 0,
+            Self::Signal { .. }
+            | Self::Resize { .. }
+            | Self::Connect { .. }
+            | Self::Named { .. }
+            | Self::Shutdown { .. } => 0,
         }
     }
 }
@@ -237,6 +275,10 @@ impl ToGuest {
 impl ToHost {
     /// How many descriptors come beside it.
     pub fn descriptors(&self) -> usize {
-        usize::from(matches!(self, Self::Open { .. } | Self::Connected { .. }))
+        match self {
+            Self::Open { kinds } => kinds.len(),
+            Self::Connected { .. } => 1,
+            _ => 0,
+        }
     }
 }

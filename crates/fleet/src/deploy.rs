@@ -12,7 +12,7 @@ use aegis_model::record::{Change, Expect};
 use aegis_model::{Act, AgentName, Code, Fault, Role};
 
 use crate::bundle::{BundleLimits, inspect};
-use crate::version::{approved, put_grant, version_key, view};
+use crate::version::{approved, pending, put_grant, version_key, view};
 use crate::{Fleet, agent_key, put_agent, put_final};
 
 /// How often a deployment gives way to another one of the same agent before it gives up.
@@ -126,7 +126,7 @@ fn first_grant(act: &Act, name: &AgentName, version: u64) -> Grant {
     if act.caller.role >= Role::Admin {
         return approved(act, name, version);
     }
-    Grant { agent: name.clone(), version, state: GrantState::Pending, approved_by: None, approved_at: None }
+    pending(name, version)
 }
 
 pub(crate) fn object_fault(error: ObjectError) -> Fault {

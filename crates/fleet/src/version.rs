@@ -6,7 +6,7 @@ use aegis_model::api::VersionView;
 use aegis_model::record::{Change, Expect, Kind, ListQuery, RecordKey};
 use aegis_model::{Act, AgentName, EndpointName, Fault, TenantId};
 
-use crate::{Fleet, agent_key, put_final, read, version_id};
+use crate::{Fleet, agent_key, read, version_id};
 
 impl Fleet {
     /// The versions of an agent, newest first.
@@ -84,6 +84,28 @@ impl Fleet {
         Ok(view)
     }
 
+    /// Takes the approval of a version's grants back: they are pending again, and none holds.
+    ///
+    /// # Errors
+    /// `NotFound` when the agent has no such version.
+    pub async fn version_revoke(&self, act: &Act, name: &AgentName, number: u64) -> Result<VersionView, Fault> {
+        let tenant = &act.caller.tenant;
+        let mut view = self.version_view(tenant, name, number).await?;
+        let found = self.find::<Grant>(grant_key(tenant, name, number)).await?;
+        let Some((_, at)) = found.filter(|(grant, _)| grant.state == GrantState::Approved) else { return Ok(view) };
+        let grant = pending(name, number);
+        (view.grants, view.approved_by, view.approved_at) = (grant.state, None, None);
+        let deed = Deed {
+            subject: format!("agent/{name}/version/{number}"),
+            stream: "agents",
+            changes: vec![put_grant(&grant, tenant, Expect::Version(at))?],
+            answer: Answer::shown(200, &view)?,
+            also: None,
+        };
+        self.journal.commit(act, deed).await?;
+        Ok(view)
+    }
+
     /// The manifest that an agent acts by: of a given version, or of the one that `default`
     /// points to; with whether its grants hold.
     ///
@@ -137,6 +159,11 @@ pub(crate) fn approved(act: &Act, name: &AgentName, version: u64) -> Grant {
     }
 }
 
+/// Nobody has approved them.
+pub(crate) fn pending(name: &AgentName, version: u64) -> Grant {
+    Grant { agent: name.clone(), version, state: GrantState::Pending, approved_by: None, approved_at: None }
+}
+
 pub(crate) fn version_key(tenant: &TenantId, name: &AgentName, number: u64) -> RecordKey {
     RecordKey::new(Kind::Version, tenant.clone(), version_id(name, number))
 }
@@ -145,12 +172,9 @@ pub(crate) fn grant_key(tenant: &TenantId, name: &AgentName, number: u64) -> Rec
     RecordKey::new(Kind::Grant, tenant.clone(), version_id(name, number))
 }
 
-/// Writes an approval; an approved one is final.
+/// Writes an approval, or that there is none.
 pub(crate) fn put_grant(grant: &Grant, tenant: &TenantId, expect: Expect) -> Result<Change, Fault> {
     let key = grant_key(tenant, &grant.agent, grant.version);
     let index = vec![("agent", grant.agent.as_str().to_owned()), ("state", grant.state.as_str().to_owned())];
-    match grant.state {
-        GrantState::Approved => put_final(key, expect, grant, index),
-        GrantState::Pending => Ok(Change::Put(crate::put(key, expect, grant, index)?)),
-    }
+    Ok(Change::Put(crate::put(key, expect, grant, index)?))
 }

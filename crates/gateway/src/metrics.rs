@@ -1,9 +1,11 @@
 //! Metrics, with labels from closed sets only: no tenant, name or path can make a new series.
 
 mod boxes;
+mod outward;
 
 use std::sync::{Arc, Mutex};
 
+use aegis_dispatch::Outward;
 use aegis_model::Operation;
 use aegis_model::port::Runtime;
 use axum::extract::State;
@@ -41,8 +43,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counts what is answered, and shows what became of the boxes of these runtimes.
-    pub fn new(runtimes: Vec<Arc<dyn Runtime>>) -> Self {
+    /// Counts what is answered, and shows what became of the boxes of these runtimes, and what
+    /// left them.
+    pub fn new(runtimes: Vec<Arc<dyn Runtime>>, outward: Arc<Outward>) -> Self {
         let requests = Family::<Answered, Counter>::default();
         let latency = Family::<ByOperation, Histogram>::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS));
         let authentication_failures = Counter::default();
@@ -54,6 +57,7 @@ impl Metrics {
         registry.register("http_authentication_failures", "Requests without a valid credential", failures);
         registry.register("http_connections", "Open connections", connections.clone());
         registry.register_collector(Box::new(boxes::Boxes(runtimes)));
+        registry.register_collector(Box::new(outward::Outwards(outward)));
         Self { registry: Mutex::new(registry), requests, latency, authentication_failures, connections }
     }
 

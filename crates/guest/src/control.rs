@@ -43,12 +43,11 @@ impl Control {
         let _ = self.send(message, &mut SendAncillaryBuffer::default());
     }
 
-    /// Hands the host a descriptor over, and says what it is.
-    pub fn hand_over(&self, message: &ToHost, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-        let beside = [descriptor];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    /// Hands the host descriptors over, and says what they are.
+    pub fn hand_over(&self, message: &ToHost, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut rights = SendAncillaryBuffer::new(&mut space);
-        if rights.push(SendAncillaryMessage::ScmRights(&beside)) { self.send(message, &mut rights) } else { Ok(()) }
+        if rights.push(SendAncillaryMessage::ScmRights(descriptors)) { self.send(message, &mut rights) } else { Ok(()) }
     }
 
     fn send(&self, message: &ToHost, beside: &mut SendAncillaryBuffer<'_, '_, '_>) -> Result<(), Errno> {

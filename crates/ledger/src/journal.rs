@@ -268,7 +268,11 @@ impl Journal {
         }))
     }
 
-    async fn commit_one(&self, batch: Batch) -> StoreResult<Committed> {
+    pub(crate) async fn keys_of(&self, tenant: &TenantId) -> Result<Arc<TenantSecrets>, Fault> {
+        self.keys.of(tenant).await
+    }
+
+    pub(crate) async fn commit_one(&self, batch: Batch) -> StoreResult<Committed> {
         let mut results = self.store.commit_many(vec![batch]).await;
         results
             .pop()
@@ -277,7 +281,7 @@ impl Journal {
 }
 
 /// HMAC-SHA-256 in hexadecimal, over the purpose too, so that no two uses share an input.
-fn mac(key: &[u8; 32], purpose: &str, data: &[u8]) -> String {
+pub(crate) fn mac(key: &[u8; 32], purpose: &str, data: &[u8]) -> String {
     hex(&Keyed::new(key).mac(&[purpose.as_bytes(), data]))
 }
 
@@ -351,7 +355,7 @@ fn entry_of_conclusion(conclusion: &Conclusion<'_>, keys: &TenantSecrets) -> Ent
     }
 }
 
-fn enter(entry: &Entry) -> Result<Change, Fault> {
+pub(crate) fn enter(entry: &Entry) -> Result<Change, Fault> {
     let bytes = entry_bytes(entry).map_err(Fault::internal)?;
     Ok(Change::Enter(EntryDraft { tenant: entry.tenant.clone(), bytes }))
 }

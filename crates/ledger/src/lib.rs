@@ -11,6 +11,7 @@ pub mod export;
 pub mod journal;
 pub mod live;
 pub mod note;
+pub mod passages;
 pub mod proof;
 pub mod reader;
 pub mod sealer;

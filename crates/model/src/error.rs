@@ -233,6 +233,11 @@ codes! {
         ["the role of the key is too weak: an operator deploys and invokes, an admin approves, deletes and makes keys",
          "a rule beyond roles: no key makes or stops a stronger one, and only a platform admin acts on everything or on another tenant",
          "a run ended with it: something in the box broke the rules of its door, and the box was ended"];
+    /// Something inside a box wants to reach what it has no grant for.
+    EgressDenied = "ERR_EGRESS_DENIED", Permission, 403, "an operator sees why with `aegis policy denials`; an admin grants it in the manifest",
+        ["no grant of the agent names the host, the port, the method or the path; `aegis policy denials --suggest` writes the grant that would",
+         "the host lies at an address that is not public; a grant can name the range with `cidr`",
+         "the hello of TLS was not for the host that was asked for, or hides whom it is for"];
     /// A web page of another origin is asking.
     OriginNotAllowed = "ERR_ORIGIN_NOT_ALLOWED", Permission, 403, "add the origin to `http.origins` in the server's configuration",
         ["a web page of another origin calls the API, and `http.origins` does not name that origin"];
@@ -344,6 +349,10 @@ codes! {
         ["no server runs there, or it listens on another port",
          "the name of the server cannot be resolved, or a firewall is in between",
          "its certificate is not trusted; name the issuer with `SSL_CERT_FILE`"];
+    /// A host outside, which something inside a box may reach, was not reached.
+    HostUnreachable = "ERR_HOST_UNREACHABLE", Network, 502, "check the name and the port, and that the host can be reached from the server",
+        ["the name does not exist, or no name server answered; the server asks those of its machine, or `egress.name_servers`",
+         "nobody takes connections at that port, or the host broke off"];
     /// The store cannot answer now.
     StoreUnavailable = "ERR_STORE_UNAVAILABLE", Transient, 503, "try again; if it stays, look at the server's log",
         ["the disk of the data directory answers with errors, or is gone"];

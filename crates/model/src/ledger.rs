@@ -56,7 +56,8 @@ pub struct Entry {
     pub decision: Option<EntryDecision>,
     /// The kind of box it happened in; absent outside boxes.
     pub isolation: Option<String>,
-    /// `act` for what was done or begun, `outcome` for how it ended, `denial` for what was refused.
+    /// `act` for what was done or begun, `outcome` for how it ended, `denial` for what was refused,
+    /// `observed` for what was done though it is not allowed, in a session that is observed.
     pub kind: String,
     /// MAC of the result.
     pub outcome_mac: Option<String>,

@@ -19,11 +19,13 @@ pub mod life;
 pub mod manifest;
 pub mod operation;
 pub mod outcome;
+pub mod outward;
 pub mod port;
 pub mod record;
 pub mod rotation;
 pub mod run;
 pub mod secret;
+pub mod suggestion;
 pub mod tenant;
 pub mod time;
 

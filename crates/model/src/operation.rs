@@ -165,12 +165,14 @@ operations! {
     AgentDelete "agent_delete" Delete "/agents/{name}" Administer Change Agent "Delete an agent and its endpoints.";
     VersionList "version_list" Get "/agents/{name}/versions" Read Read Agent "List the versions of an agent, newest first.";
     VersionView "version_view" Get "/agents/{name}/versions/{version}" Read Read Agent "Show a version with its manifest and grants.";
+    VersionRevoke "version_revoke" Post "/agents/{name}/versions/{version}/revoke" Administer Control Agent "Take the approval of a version's grants back; what it holds open by them is closed.";
     VersionApprove "version_approve" Post "/agents/{name}/versions/{version}/approve" Administer Change Agent "Approve the grants that a version asks for.";
     EndpointList "endpoint_list" Get "/agents/{name}/endpoints" Read Read Agent "List the endpoints of an agent.";
     EndpointView "endpoint_view" Get "/agents/{name}/endpoints/{endpoint}" Read Read Agent "Show an endpoint.";
     EndpointSet "endpoint_set" Put "/agents/{name}/endpoints/{endpoint}" Administer Change Agent "Point an endpoint to a version.";
     EndpointDelete "endpoint_delete" Delete "/agents/{name}/endpoints/{endpoint}" Administer Change Agent "Delete an endpoint.";
     AgentInvoke "agent_invoke" Post "/agents/{name}/invocations" Operate Change Agent "Give an agent something to do.";
+    AgentObserve "agent_observe" Post "/agents/{name}/observations" Administer Change Agent "Give an agent something to do in a session whose missing grants are reported instead of enforced.";
     RunList "run_list" Get "/runs" Read Read Tenant "List the runs, newest first.";
     RunView "run_view" Get "/runs/{run_id}" Read Read Tenant "Show a run with its input and its outcome.";
     RunEvents "run_events" Get "/runs/{run_id}/events" Read Read Tenant "Follow what a run says, as server-sent events.";
@@ -207,6 +209,7 @@ operations! {
     PolicyList "policy_list" Get "/policies" Read Read Tenant "List the rules of the three policy sets.";
     PolicyTest "policy_test" Post "/policies/test" Operate Read Tenant "Run test cases against the live policy or a draft.";
     PolicyExplain "policy_explain" Post "/policies/explain" Operate Read Tenant "Say whether an act would be allowed, and why.";
+    DecisionList "decision_list" Get "/decisions" Read Read Tenant "List the decisions about what agents wanted to reach, newest first.";
     LedgerCheckpoint "ledger_checkpoint" Get "/ledger/checkpoint" Read Read Tenant "Sign and show the head of the tenant's ledger.";
     LedgerEntries "ledger_entries" Get "/ledger/entries" Read Read Tenant "Read ledger entries by position.";
     LedgerProof "ledger_proof" Get "/ledger/proof" Read Read Tenant "Prove that an entry is in the ledger.";
@@ -220,7 +223,7 @@ operations! {
 impl Operation {
     /// Whether its answer may take as long as a run does.
     pub const fn waits(self) -> bool {
-        matches!(self, Self::AgentInvoke | Self::RunEvents | Self::SessionExec)
+        matches!(self, Self::AgentInvoke | Self::AgentObserve | Self::RunEvents | Self::SessionExec)
     }
 
     /// Whether its body holds a secret: then no message repeats what is wrong with the body.

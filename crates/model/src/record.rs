@@ -50,6 +50,8 @@ kinds! {
     Session "session" ["agent", "open"];
     /// A run; final when it has ended.
     Run "run" ["agent", "session", "open"];
+    /// A decision about something that wanted out of a box; final when that has ended.
+    Outward "outward" ["session", "refused"];
     /// A secret, sealed.
     Secret "secret" ["state", "rotated"];
     /// A freeze.

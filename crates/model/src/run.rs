@@ -122,6 +122,9 @@ pub struct Session {
     pub state: session::State,
     /// Whether it outlives its run: somebody named it.
     pub kept: bool,
+    /// Whether what its grants do not allow is reported, and let out all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
     /// The kind of its box.
     pub isolation: String,
     /// Who began it.

@@ -106,13 +106,14 @@ fn grant_line(action: GrantAction) -> String {
 
 /// What the action is done to, and what is known when it is decided.
 ///
+/// `hidden` says that nobody on the way reads what is said, because it is TLS or plain bytes;
 /// `private_address` is set when a name turned out to lie at an address that is not public;
 /// `method` and `path` are set once the request is known.
 const fn grant_form(action: GrantAction) -> (ResourceType, &'static str) {
     match action {
         GrantAction::Connect => (
             ResourceType::Host,
-            "port: Long, protocol: String, websocket: Bool, method?: String, path?: String, \
+            "port: Long, protocol: String, websocket: Bool, hidden: Bool, method?: String, path?: String, \
              private_address?: __cedar::ipaddr",
         ),
         GrantAction::CallTool => (ResourceType::Tool, ""),

@@ -12,9 +12,11 @@ use serde::Deserialize;
 
 use crate::keys::KeysConfig;
 
+mod egress;
 mod identity;
 mod issuer;
 
+use egress::EgressConfig;
 use identity::IdentityConfig;
 use issuer::IssuerConfig;
 
@@ -123,6 +125,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Boxes.
     pub boxes: BoxesConfig,
+    /// The way out of them.
+    pub egress: EgressConfig,
     /// Logs.
     pub log: LogConfig,
     /// How long running requests may go on after the first SIGTERM.
@@ -271,6 +275,7 @@ impl Default for Config {
             identity: IdentityConfig::default(),
             keys: KeysConfig::default(),
             boxes: BoxesConfig::default(),
+            egress: EgressConfig::default(),
             log: LogConfig::default(),
             drain_timeout_ms: 30_000,
         }
@@ -458,6 +463,7 @@ impl Config {
             let problem = "an issuer is there twice; put its rules together".to_owned();
             return Err(ConfigError::Issuer { issuer: names.into_iter().collect::<Vec<_>>().join(", "), problem });
         }
+        self.egress.check()?;
         match bounds.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
             Some((name, _, min, max)) => Err(ConfigError::OutOfBounds { name, min: *min, max: *max }),
             None => Ok(()),

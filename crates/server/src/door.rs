@@ -1,5 +1,5 @@
-//! The door service: what is opened in a box is served by the same routes as everybody else's
-//! requests, for whoever lives there.
+//! The door service: what is opened in a box towards the API is served by the same routes as
+//! everybody else's requests, for whoever lives there; everything else goes the way out.
 //!
 //! Must not know: what is asked, or whether it is allowed.
 
@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aegis_adapters::wire::Wire;
-use aegis_model::port::{Connection, Door, Occupant};
+use aegis_egress::Egress;
+use aegis_model::port::{Connection, Door, Occupant, Opening, Stream, Towards};
 use axum::Router;
 use tokio::sync::{Semaphore, watch};
 
@@ -20,6 +21,7 @@ struct Service {
     header_timeout: Duration,
     stop: watch::Receiver<bool>,
     places: Arc<Semaphore>,
+    egress: Arc<Egress>,
 }
 
 /// Serves the doors of boxes, once it is open. Until then there is nobody to speak to.
@@ -28,9 +30,14 @@ pub struct DoorService(Mutex<Option<Service>>);
 
 impl DoorService {
     /// From now on streams are served, so many at a time, until `stop` changes.
-    pub fn open(&self, router: Router, header_timeout: Duration, (streams_max, stop): (usize, watch::Receiver<bool>)) {
+    pub fn open(
+        &self,
+        (router, egress): (Router, Arc<Egress>),
+        header_timeout: Duration,
+        (streams_max, stop): (usize, watch::Receiver<bool>),
+    ) {
         let places = Arc::new(Semaphore::new(streams_max.min(Semaphore::MAX_PERMITS)));
-        self.put(Some(Service { router, header_timeout, stop, places }));
+        self.put(Some(Service { router, header_timeout, stop, places, egress }));
     }
 
     /// From now on there is nobody to speak to again. What serves knows the boxes, and those
@@ -50,10 +57,29 @@ impl DoorService {
 }
 
 impl Door for DoorService {
-    fn attend(&self, occupant: Arc<Occupant>, stream: Connection) {
-        let Some(Service { router, header_timeout, stop, places }) = self.service() else { return };
+    fn attend(&self, occupant: Arc<Occupant>, opening: Opening) {
+        match opening {
+            Opening::Stream { towards: Towards::Api, stream } => {
+                if let Some(service) = self.service() {
+                    service.converse(occupant, stream);
+                }
+            }
+            outward => {
+                let egress =
+                    self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|open| Arc::clone(&open.egress));
+                if let Some(egress) = egress {
+                    egress.attend(occupant, outward);
+                }
+            }
+        }
+    }
+}
+
+impl Service {
+    fn converse(self, occupant: Arc<Occupant>, stream: Arc<dyn Stream>) {
+        let Self { router, header_timeout, stop, places, .. } = self;
         let Ok(place) = places.try_acquire_owned() else { return };
-        let wire = Wire::new(stream, Arc::default());
+        let wire = Wire::new(Connection::of(stream), Arc::default());
         tokio::spawn(async move {
             converse(wire, Asker::Box(occupant), router, (header_timeout, stop)).await;
             drop(place);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_dispatch::Runs;
+use aegis_egress::Egress;
 use aegis_gateway::App;
 use aegis_model::Fault;
-use aegis_model::port::Store;
+use aegis_model::port::{Gate, Store};
 use axum::Router;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -79,7 +80,9 @@ async fn up(config: &Config, descriptors: u64, on_ready: impl FnOnce(&Ready) + S
     let (stop, stopped) = watch::channel(false);
     let header_timeout = Duration::from_millis(config.http.header_timeout_ms);
     let streams_max = usize::try_from(descriptors / STREAMS_PART).unwrap_or(usize::MAX);
-    house.door.open(aegis_gateway::door_router(&house.app), header_timeout, (streams_max, stopped.clone()));
+    let egress = way_out(config, &house, streams_max);
+    let served = (aegis_gateway::door_router(&house.app), Arc::clone(&egress));
+    house.door.open(served, header_timeout, (streams_max, stopped.clone()));
     let serving =
         tokio::spawn(listener(config, &house, api, aegis_gateway::router(&house.app), tls).serve(stopped.clone()));
     let measured = listener(config, &house, metrics, aegis_gateway::metrics_router(&house.app), None);
@@ -104,7 +107,16 @@ async fn up(config: &Config, descriptors: u64, on_ready: impl FnOnce(&Ready) + S
     house.runs.close().await;
     house.tiers.close().await;
     house.door.close();
+    egress.settle().await;
+    house.outward.close().await;
     Ok(())
+}
+
+/// The way out of boxes. Each of its connections takes two descriptors.
+fn way_out(config: &Config, house: &House, streams_max: usize) -> Arc<Egress> {
+    let gate = Arc::clone(&house.outward) as Arc<dyn Gate>;
+    let settings = config.egress.settings(streams_max / 2);
+    Egress::new(gate, settings, Arc::clone(&house.clock), Arc::clone(&house.entropy))
 }
 
 /// Keeps when keys were used last, now and then and once more at the end.

@@ -1,4 +1,5 @@
-//! Background work: expired answers of idempotency keys are removed.
+//! Background work: expired answers of idempotency keys are removed, and records of what left
+//! boxes when they are old. The ledger keeps its entries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use aegis_ledger::journal::expired_hour;
 use aegis_model::TenantId;
 use aegis_model::port::{Clock, Store, StoreError};
-use aegis_model::record::{Batch, Change, Expect, Kind, ListQuery};
+use aegis_model::record::{Batch, Change, Expect, Kind, ListQuery, Record};
 use aegis_model::tenant::TenantState;
 use tokio::sync::watch;
 
@@ -16,6 +17,8 @@ const PAUSE: Duration = Duration::from_secs(10 * 60);
 const PAGE: usize = 500;
 /// How many hours back are looked at: what is older was swept, or the server was down longer.
 const HOURS_BACK: u64 = 24 * 7;
+/// For how long records of what left boxes are kept.
+const OUTWARD_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// Sweeps now and then until `stop` changes.
 #[expect(clippy::disallowed_methods, reason = "a chore that waits for its time")]
@@ -32,11 +35,13 @@ pub async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stop: watch::
 }
 
 async fn sweep(store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
-    let last = expired_hour(clock.now());
+    let last_hour = expired_hour(clock.now());
+    let oldest_ms = clock.now().as_millis().saturating_sub(OUTWARD_KEPT_MS);
     for tenant in tenants(store).await? {
-        for hour in last.saturating_sub(HOURS_BACK)..last {
+        for hour in last_hour.saturating_sub(HOURS_BACK)..last_hour {
             while sweep_hour(store, clock, &tenant, hour).await? == PAGE {}
         }
+        while sweep_outward(store, clock, &tenant, oldest_ms).await? == PAGE {}
     }
     Ok(())
 }
@@ -72,7 +77,32 @@ async fn sweep_hour(store: &dyn Store, clock: &dyn Clock, tenant: &TenantId, hou
         newest_first: false,
         limit: PAGE,
     };
-    let records = store.list(&query).await?;
+    remove(store, clock, store.list(&query).await?).await
+}
+
+/// Removes up to a page of records of what left boxes that were written before that time: their
+/// ids are in the order of time.
+async fn sweep_outward(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    tenant: &TenantId,
+    oldest_ms: u64,
+) -> Result<usize, StoreError> {
+    let query = ListQuery {
+        kind: Kind::Outward,
+        tenant: tenant.clone(),
+        index: None,
+        after: None,
+        newest_first: false,
+        limit: PAGE,
+    };
+    let mut records = store.list(&query).await?;
+    records.retain(|record| record.changed_at.as_millis() < oldest_ms);
+    remove(store, clock, records).await
+}
+
+/// Removes these; how many they were.
+async fn remove(store: &dyn Store, clock: &dyn Clock, records: Vec<Record>) -> Result<usize, StoreError> {
     if records.is_empty() {
         return Ok(0);
     }

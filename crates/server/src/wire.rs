@@ -10,7 +10,7 @@ use aegis_adapters::logs::DiskLogs;
 use aegis_adapters::objects::DiskObjects;
 use aegis_dispatch::rotation::RotatorParts;
 use aegis_dispatch::run::Parts;
-use aegis_dispatch::{Freezes, Gate, Policies, Rotator, Runs};
+use aegis_dispatch::{Freezes, Gate, Outward, OutwardParts, Policies, Rotator, Runs};
 use aegis_fleet::session::admission::{Admission, Room};
 use aegis_fleet::session::{SessionParts, Sessions};
 use aegis_fleet::{CodeDirectories, Fleet, Tiers};
@@ -51,6 +51,10 @@ pub struct House {
     pub rotator: Arc<Rotator>,
     /// What serves the doors of boxes.
     pub door: Arc<DoorService>,
+    /// What decides about whatever leaves them, and keeps the records.
+    pub outward: Arc<Outward>,
+    /// Randomness, for background work.
+    pub entropy: Arc<dyn Entropy>,
     /// Whether this was the first start.
     pub first_start: bool,
 }
@@ -77,6 +81,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
     let policies = Arc::new(Policies::new(Arc::clone(&fleet), Arc::clone(&ports.entropy))?);
     let gate = wire_gate(&ports, &journal, &policies, &freezes);
+    let outward = wire_outward(&ports, &journal, (&policies, &freezes));
     let tiers = wire_tiers(config, data, &ports.clock).await;
     let door = Arc::new(DoorService::default());
     let sessions = wire_sessions(config, data, &ports, (&tiers, &door))?;
@@ -95,6 +100,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
         tenancy,
         gate,
         freezes,
+        outward: Arc::clone(&outward),
         policies,
         fleet,
         runs: Arc::clone(&runs),
@@ -105,9 +111,10 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
         entropy: Arc::clone(&ports.entropy),
     };
     let hosts = Hosts::new(&config.http.hosts, &config.http.origins);
-    let metrics = Metrics::new(tiers.all().cloned().collect());
+    let metrics = Metrics::new(tiers.all().cloned().collect(), Arc::clone(&outward));
     let app = App::new(rooms, config.limits(), hosts, Arc::new(metrics));
-    Ok(House { app, store: ports.store, clock: ports.clock, tiers, runs, rotator, door, first_start })
+    let Ports { store, clock, entropy, .. } = ports;
+    Ok(House { app, store, clock, tiers, runs, rotator, door, outward, entropy, first_start })
 }
 
 fn wire_ports(config: &Config, data: &DataDir) -> Result<Ports, StartError> {
@@ -245,6 +252,20 @@ fn wire_fetch(config: &Config) -> Result<Arc<dyn Fetch>, StartError> {
 
 fn wire_gate(ports: &Ports, journal: &Arc<Journal>, policies: &Arc<Policies>, freezes: &Arc<Freezes>) -> Gate {
     Gate::new(Arc::clone(journal), Arc::clone(policies), Arc::clone(freezes), Arc::clone(&ports.entropy))
+}
+
+fn wire_outward(
+    ports: &Ports,
+    journal: &Arc<Journal>,
+    (policies, freezes): (&Arc<Policies>, &Arc<Freezes>),
+) -> Arc<Outward> {
+    Outward::new(OutwardParts {
+        policies: Arc::clone(policies),
+        freezes: Arc::clone(freezes),
+        journal: Arc::clone(journal),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+    })
 }
 
 /// The admin's key is on disk before it counts: a start that is cut short leaves no key that

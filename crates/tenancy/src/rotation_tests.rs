@@ -1,7 +1,8 @@
 //! How far a rotation is, across failures and crashes: nothing is lost, nobody is locked out.
 
+use aegis_model::port::Stay;
 use aegis_model::secret::{SecretState, SecretValue};
-use aegis_model::{AgentName, Operation, SessionId};
+use aegis_model::{AgentName, CorrelationId, Operation, SessionId};
 
 use super::*;
 use crate::secrets::tests::{World, name};
@@ -16,8 +17,8 @@ fn of(operation: Operation, ms: u64) -> Act {
 /// Whoever lives in a box that is there for that task.
 fn occupant(task: Option<&RotationTask>) -> Occupant {
     let agent: AgentName = "rotator".parse().unwrap();
-    let occupant = Occupant::new("acme".parse().unwrap(), agent, 1);
-    occupant.settle(&SessionId::generate(at(1), [1; 10]), task);
+    let occupant = Occupant::new("acme".parse().unwrap(), (agent, 1), "process");
+    occupant.settle(stay(task));
     occupant
 }
 
@@ -260,4 +261,10 @@ async fn a_program_that_was_chosen_since_it_was_found_due_is_not_begun() {
     assert_eq!(begun.unwrap_err().code(), Code::Denied);
     let verify = RotationDue { step: RotationStep::Verify, ..world.due(START).await.unwrap() };
     assert!(world.tenancy.begin(&of(Operation::RotationStart, START), &verify).await.is_err(), "nothing was proposed");
+}
+
+fn stay(task: Option<&RotationTask>) -> Stay {
+    let session = SessionId::generate(at(1), [1; 10]);
+    let correlation_id = CorrelationId::generate(at(1), [1; 10]);
+    Stay { session, correlation_id, task: task.cloned(), observed: false }
 }

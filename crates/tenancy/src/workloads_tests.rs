@@ -1,7 +1,8 @@
 //! Tokens of sessions: by which key they are signed, and for how long it is published.
 
 use aegis_identity::jwt::{Expected, KeySet, Token};
-use aegis_model::{Operation, SessionId};
+use aegis_model::port::Stay;
+use aegis_model::{CorrelationId, Operation, SessionId};
 
 use super::*;
 use crate::secrets::tests::World;
@@ -10,8 +11,10 @@ use crate::world::{act, at};
 const HOUR_MS: u64 = 3_600_000;
 
 fn occupant() -> Occupant {
-    let occupant = Occupant::new("acme".parse().unwrap(), "writer".parse().unwrap(), 3);
-    occupant.settle(&SessionId::generate(at(1), [1; 10]), None);
+    let occupant = Occupant::new("acme".parse().unwrap(), ("writer".parse().unwrap(), 3), "process");
+    let session = SessionId::generate(at(1), [1; 10]);
+    let correlation_id = CorrelationId::generate(at(1), [1; 10]);
+    occupant.settle(Stay { session, correlation_id, task: None, observed: false });
     occupant
 }
 
@@ -51,7 +54,7 @@ async fn a_session_proves_who_it_is() {
 #[tokio::test]
 async fn a_box_that_is_no_sessions_yet_proves_nothing() {
     let world = World::new().await;
-    let waiting = Occupant::new("acme".parse().unwrap(), "writer".parse().unwrap(), 3);
+    let waiting = Occupant::new("acme".parse().unwrap(), ("writer".parse().unwrap(), 3), "process");
     let asked = act("acme", Operation::IdentityToken, 5);
     let asked = world.tenancy.identity_token(&asked, &waiting, &wish("a", None)).await;
     assert_eq!(asked.unwrap_err().code(), Code::StateInvalid);

@@ -3,15 +3,16 @@
 
 use aegis_model::agent::Endpoint;
 use aegis_model::api::{
-    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, EncryptionKeyRotated, EndpointSet, EntriesQuery,
-    FreezeRequest, Identity, IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated, LedgerItems,
-    LogLines, LogQuery, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyListQuery, PolicyTest,
-    PolicyTestResult, ProofQuery, ProofView, RotationProposal, RotationSet, RotationValues, RunBegun, RunListQuery,
-    SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
+    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, DecisionListQuery, EncryptionKeyRotated, EndpointSet,
+    EntriesQuery, FreezeRequest, Identity, IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated,
+    LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyListQuery,
+    PolicyTest, PolicyTestResult, ProofQuery, ProofView, RotationProposal, RotationSet, RotationValues, RunBegun,
+    RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
 };
 use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
 use aegis_model::key::KeyInfo;
+use aegis_model::outward::OutwardRecord;
 use aegis_model::run::{Mode, Run, RunSummary, SessionView};
 use aegis_model::secret::SecretInfo;
 use aegis_model::tenant::TenantInfo;
@@ -78,6 +79,14 @@ impl Client {
     /// See [`ClientError`].
     pub async fn version_view(&self, name: &AgentName, version: u64) -> Answer<VersionView> {
         self.read(Request::of(Operation::VersionView).at("name", name).at("version", version)).await
+    }
+
+    /// Takes the approval of a version's grants back; what it holds open by them is closed.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn version_revoke(&self, name: &AgentName, version: u64) -> Answer<VersionView> {
+        self.read(Request::of(Operation::VersionRevoke).at("name", name).at("version", version)).await
     }
 
     /// Approves the grants that a version asks for.
@@ -323,6 +332,14 @@ impl Client {
     pub async fn policy_explain(&self, ask: &PolicyAsk) -> Answer<PolicyExplanation> {
         self.read(Request::of(Operation::PolicyExplain).json(ask)).await
     }
+
+    /// Lists the decisions about what agents wanted to reach, newest first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn decision_list(&self, query: &DecisionListQuery) -> Answer<Page<OutwardRecord>> {
+        self.read(Request::of(Operation::DecisionList).query(query)).await
+    }
 }
 
 /// Ledger.
@@ -386,6 +403,25 @@ impl Client {
     pub async fn agent_invoke_stream(&self, name: &AgentName, request: &InvokeRequest) -> Answer<Events> {
         let request = InvokeRequest { mode: Mode::Stream, ..request.clone() };
         Events::open(self, Request::of(Operation::AgentInvoke).at("name", name).json(&request)).await
+    }
+
+    /// Gives an agent something to do in a session whose missing grants are reported instead of
+    /// enforced, and waits for its end, unless the request says `async`. A request that says
+    /// `stream` is better made by [`Client::agent_observe_stream`].
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a run that did not succeed has its outcome in `details.outcome`.
+    pub async fn agent_observe(&self, name: &AgentName, request: &InvokeRequest) -> Answer<Invoked> {
+        self.read(Request::of(Operation::AgentObserve).at("name", name).json(request)).await
+    }
+
+    /// The same, and listens to what it says.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn agent_observe_stream(&self, name: &AgentName, request: &InvokeRequest) -> Answer<Events> {
+        let request = InvokeRequest { mode: Mode::Stream, ..request.clone() };
+        Events::open(self, Request::of(Operation::AgentObserve).at("name", name).json(&request)).await
     }
 
     /// Lists the runs, newest first.

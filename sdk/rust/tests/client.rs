@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
-    ConsistencyQuery, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish, InvokeRequest, KeyCreate, LogQuery,
-    PageQuery, PolicyAsk, PolicyTest, ProofQuery, RotationProposal, RotationSet, RunListQuery, SecretRotate, SecretSet,
-    SessionListQuery, TenantCreate, ThawRequest,
+    ConsistencyQuery, DecisionListQuery, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish, InvokeRequest,
+    KeyCreate, LogQuery, PageQuery, PolicyAsk, PolicyTest, ProofQuery, RotationProposal, RotationSet, RunListQuery,
+    SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest,
 };
 use aegis_model::exec::ExecRequest;
 use aegis_model::freeze::FreezeTarget;
@@ -141,6 +141,7 @@ async fn call_all(client: &Client) {
     let _ = client.agent_delete(&name).await;
     let _ = client.version_list(&name, &page).await;
     let _ = client.version_view(&name, 3).await;
+    let _ = client.version_revoke(&name, 3).await;
     let _ = client.version_approve(&name, 3).await;
     let _ = client.endpoint_list(&name, &page).await;
     let _ = client.endpoint_view(&name, &endpoint).await;
@@ -148,6 +149,7 @@ async fn call_all(client: &Client) {
     let _ = client.endpoint_delete(&name, &endpoint).await;
     let (run, session) = (RunId::generate(Timestamp::from_millis(1), [7; 10]), "ada".parse().expect("id"));
     let _ = client.agent_invoke(&name, &InvokeRequest::default()).await;
+    let _ = client.agent_observe(&name, &InvokeRequest::default()).await;
     let _ = client.run_list(&RunListQuery::default()).await;
     let _ = client.run_view(&run).await;
     let _ = client.run_events(&run, 0).await;
@@ -173,6 +175,7 @@ async fn call_all(client: &Client) {
     let _ = client.policy_list(&aegis_model::api::PolicyListQuery::default()).await;
     let _ = client.policy_test(&PolicyTest { draft: None, cases: Vec::new() }).await;
     let _ = client.policy_explain(&ask).await;
+    let _ = client.decision_list(&DecisionListQuery::default()).await;
     let _ = client.ledger_checkpoint().await;
     let _ = client.ledger_key_rotate().await;
     let _ = client.identity_view().await;

@@ -2,7 +2,7 @@
 
 use it::TestServer;
 
-const GRANTED: &str = r#"{"apiVersion":"aegis/v1","kind":"Agent","metadata":{"name":"triage"},"spec":{"runtime":{"isolation":"process","command":["cat"]},"permissions":{"network":[{"host":"api.github.com","ports":[443],"methods":["GET"],"paths":["/repos/**"]}]}}}"#;
+const GRANTED: &str = r#"{"apiVersion":"aegis/v1","kind":"Agent","metadata":{"name":"triage"},"spec":{"runtime":{"isolation":"process","command":["cat"]},"permissions":{"network":[{"host":"api.github.com","ports":[80],"methods":["GET"],"paths":["/repos/**"]}]}}}"#;
 
 const REACH: &str = r#""action":"connect","resource":{"type":"Host","id":"api.github.com"}"#;
 
@@ -18,7 +18,7 @@ fn a_grant_counts_only_once_it_is_approved() {
     let operator = server.key("operator");
     let made = server.with_key(&operator, "POST", "/api/v1/agents", GRANTED);
     assert_eq!(made.json()["grants"], "pending", "{}", made.text);
-    let context = r#""context":{"method":"GET","path":"/repos/x"}"#;
+    let context = r#""context":{"port":80,"method":"GET","path":"/repos/x"}"#;
     let ask = format!(r#"{{"subject":{{"kind":"agent","name":"triage","version":1}},{REACH},{context}}}"#);
     let before = explain(&server, &ask);
     assert_eq!(before["decision"]["allowed"], false);

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::fuzz;
 use crate::generated;
 use crate::house::House;
-use crate::machine::{self, C_COMPILER, CXX_COMPILER, PYTHON};
+use crate::machine::{self, C_COMPILER, CXX_COMPILER, NAMESPACES, PYTHON};
 use crate::process::{Call, say, tell};
 use crate::stopwatch::Stopwatch;
 use crate::tidy;
@@ -106,7 +106,8 @@ const CLIPPY: [&str; 7] = ["clippy", "--locked", "--workspace", "--all-targets",
 
 /// Runs suites until one fails, and shows the table either way.
 pub fn run(house: &House, only: &[Suite]) -> Result<(), Failure> {
-    machine::provide(house, &[C_COMPILER, CXX_COMPILER, PYTHON])?;
+    machine::provide(house, &[C_COMPILER, CXX_COMPILER, PYTHON, NAMESPACES])?;
+    machine::provide(house, &machine::CLIENTS)?;
     let mut rows = Vec::new();
     let mut result = Ok(());
     for suite in Suite::ALL.into_iter().filter(|suite| only.is_empty() || only.contains(suite)) {

@@ -22,6 +22,7 @@ Examples:
   aegis invoke hello --input @question.json --session ada
   aegis invoke hello --input - < question.json
   aegis invoke hello --stream
+  aegis invoke hello --observe
   aegis invoke hello --async --output json")]
 pub(crate) struct Arguments {
     /// The agent
@@ -41,12 +42,27 @@ pub(crate) struct Arguments {
     /// Show what the agent says as it says it, one event a line
     #[arg(long, conflicts_with = "background")]
     stream: bool,
+    /// Report what the agent's grants do not allow instead of refusing it, to find out which
+    /// grants it needs; the installation's own rules hold all the same, and only an admin may
+    #[arg(long)]
+    observe: bool,
     /// Do not wait; print the run's id
     #[arg(long = "async", id = "background")]
     background: bool,
 }
 
 pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Failure> {
+    let done = carry_out(context, arguments);
+    let session = done.as_ref().map_or_else(Failure::session, Clone::clone);
+    if let Some(session) = session.filter(|_| arguments.observe) {
+        let next = format!("aegis policy denials --session {session} --suggest");
+        context.tell(&format!("session `{session}` was observed; see what would have been refused: `{next}`"));
+    }
+    done.map(drop)
+}
+
+/// Does what is asked, and says in which session that was.
+fn carry_out(context: &mut Context, arguments: &Arguments) -> Result<Option<SessionId>, Failure> {
     let request = InvokeRequest {
         input: input(&arguments.input)?,
         session_id: arguments.session.clone(),
@@ -55,15 +71,23 @@ pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Fa
         mode: if arguments.background { Mode::Async } else { Mode::Sync },
     };
     let client = context.client()?;
+    let agent = &arguments.agent;
     if arguments.stream {
-        let events = context.wait(client.agent_invoke_stream(&arguments.agent, &request))?;
+        let events = match arguments.observe {
+            true => context.wait(client.agent_observe_stream(agent, &request))?,
+            false => context.wait(client.agent_invoke_stream(agent, &request))?,
+        };
         return follow(context, events);
     }
-    match context.wait(client.agent_invoke(&arguments.agent, &request))? {
+    let invoked = match arguments.observe {
+        true => context.wait(client.agent_observe(agent, &request))?,
+        false => context.wait(client.agent_invoke(agent, &request))?,
+    };
+    match invoked {
         Invoked::Ended(outcome) => {
             show_output(context, &outcome)?;
             context.tell(&format!("run {} took {} ms", outcome.run_id, outcome.latency_ms));
-            Ok(())
+            Ok(Some(outcome.session_id))
         }
         Invoked::Begun(begun) => {
             context.show(&begun, |_| begun.run_id.to_string())?;
@@ -71,7 +95,7 @@ pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Fa
                 "it goes on; follow it with `aegis run logs -f {0}`, or look with `aegis run show {0}`",
                 begun.run_id
             ));
-            Ok(())
+            Ok(Some(begun.session_id))
         }
     }
 }
@@ -89,8 +113,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Shows events as they come; ends as the run ends.
-pub(crate) fn follow(context: &mut Context, mut events: Events) -> Result<(), Failure> {
+/// Shows events as they come; ends as the run ends, and says in which session that was.
+pub(crate) fn follow(context: &mut Context, mut events: Events) -> Result<Option<SessionId>, Failure> {
     while let Some(event) = context.wait(events.next())? {
         if context.global.output != Format::Text {
             let line = serde_json::to_string(&event).map_err(|error| Failure::internal(error.to_string()))?;
@@ -107,11 +131,11 @@ pub(crate) fn follow(context: &mut Context, mut events: Events) -> Result<(), Fa
             return concluded(context, event.data);
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The end of a run that was followed: its output, or why there is none.
-fn concluded(context: &mut Context, data: Value) -> Result<(), Failure> {
+fn concluded(context: &mut Context, data: Value) -> Result<Option<SessionId>, Failure> {
     let outcome: Outcome = serde_json::from_value(data)
         .map_err(|error| Failure::internal(format!("an outcome of another form: {error}")))?;
     if outcome.code != "OK" {
@@ -121,7 +145,7 @@ fn concluded(context: &mut Context, data: Value) -> Result<(), Failure> {
         context.terminal.write_line(&shown(&outcome.output))?;
     }
     context.tell(&format!("run {} took {} ms", outcome.run_id, outcome.latency_ms));
-    Ok(())
+    Ok(Some(outcome.session_id))
 }
 
 /// JSON from the command line, a file or stdin. What is not JSON is a text.

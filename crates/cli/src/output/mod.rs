@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 pub(crate) use table::Table;
 pub(crate) use text::{clean, clean_lines, plural, short_time, size, width};
-pub(crate) use yaml::to_yaml;
+pub(crate) use yaml::{scalar, to_yaml};
 
 /// How data is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

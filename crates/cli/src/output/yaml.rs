@@ -52,7 +52,7 @@ fn begin(out: &mut String, depth: usize) {
 }
 
 /// A text, quoted unless nobody could take it for anything but a text.
-fn scalar(text: &str) -> String {
+pub(crate) fn scalar(text: &str) -> String {
     let begins_well = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/');
     let is_plain = text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_./@+".contains(letter));
     let is_word = matches!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_model::boxes::{BoxEnd, BoxError, BoxPlan, BoxResources, BoxSignal};
-use aegis_model::port::{Connection, LiveBox, Running};
+use aegis_model::port::{Connection, LiveBox, Opening, Openings, Running, Towards};
 use bytes::Bytes;
 
 use super::{Subject, case, exec};
@@ -143,6 +143,14 @@ async fn speak(made: &dyn LiveBox) -> Running {
     exec(made, &["tcp-speak", &API_PORT.to_string()]).await.expect("started")
 }
 
+/// The next stream that something inside opens to the API.
+async fn next(openings: &mut dyn Openings) -> Connection {
+    match openings.next().await {
+        Some(Opening::Stream { towards: Towards::Api, stream }) => Connection::of(stream),
+        _ => panic!("something else was opened, or nothing"),
+    }
+}
+
 async fn opened(subject: &Subject) {
     let made = subject.plain().await;
     // One that is opened before anybody serves waits.
@@ -150,7 +158,7 @@ async fn opened(subject: &Subject) {
     first.input.write(Bytes::from_static(b"hello")).await.expect("written");
     let mut openings = made.openings().expect("given out once");
     assert!(made.openings().is_none(), "given out twice");
-    let Connection { mut input, mut output } = openings.next().await.expect("a stream");
+    let Connection { mut input, mut output } = next(&mut *openings).await;
     assert_eq!(output.read().await, Ok(Some(Bytes::from_static(b"hello"))));
     input.write(Bytes::from_static(b"who is there?")).await.expect("written");
     assert_eq!(first.output.read().await, Ok(Some(Bytes::from_static(b"who is there?"))));
@@ -160,7 +168,7 @@ async fn opened(subject: &Subject) {
     drop((input, output));
     assert_eq!(first.output.read().await, Ok(None));
     let mut second = speak(&*made).await;
-    let mut stream = openings.next().await.expect("another stream");
+    let mut stream = next(&mut *openings).await;
     stream.input.write(Bytes::from_static(b"!")).await.expect("written");
     assert_eq!(second.output.read().await, Ok(Some(Bytes::from_static(b"!"))));
     made.kill().await;
@@ -170,7 +178,7 @@ async fn opened_and_gone(subject: &Subject) {
     let made = subject.plain().await;
     let mut openings = made.openings().expect("given out once");
     let speaker = speak(&*made).await;
-    let mut stream = openings.next().await.expect("a stream");
+    let mut stream = next(&mut *openings).await;
     made.kill().await;
     assert!(openings.next().await.is_none());
     assert!(matches!(stream.output.read().await, Ok(None) | Err(_)), "nobody says anything any more");

@@ -14,10 +14,15 @@ use aegis_model::boxes::{
 };
 use aegis_model::life::box_cycle::{Event, State};
 use aegis_model::manifest::Isolation;
-use aegis_model::port::{ByteSink, ByteSource, Connection, LiveBox, Openings, Running, Runtime, Steering};
+use aegis_model::port::{
+    ByteSink, ByteSource, Connection, LiveBox, Opening, Openings, Running, Runtime, Steering, Towards,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
+
+use super::fake_stream::FakeStream;
 
 /// Pieces that are on their way at most.
 const PIECES: usize = 4;
@@ -41,8 +46,8 @@ struct Core {
     servers: Mutex<BTreeMap<u16, mpsc::Sender<Stage>>>,
     connections: Arc<AtomicUsize>,
     /// The box's side of what is opened inside, and the host's until it is taken.
-    opened: mpsc::Sender<Connection>,
-    openings: Mutex<Option<mpsc::Receiver<Connection>>>,
+    opened: mpsc::Sender<Opening>,
+    openings: Mutex<Option<mpsc::Receiver<Opening>>>,
 }
 
 struct FakeBox {
@@ -260,13 +265,13 @@ const STREAMS_WAITING: usize = 64;
 
 /// What is opened inside, for as long as the box lives.
 struct Streams {
-    streams: mpsc::Receiver<Connection>,
+    streams: mpsc::Receiver<Opening>,
     end: watch::Receiver<Option<BoxEnd>>,
 }
 
 #[async_trait]
 impl Openings for Streams {
-    async fn next(&mut self) -> Option<Connection> {
+    async fn next(&mut self) -> Option<Opening> {
         tokio::select! {
             stream = self.streams.recv() => stream,
             _ = self.end.wait_for(Option::is_some) => None,
@@ -421,23 +426,22 @@ async fn act(mut stage: Stage, words: Vec<String>) -> Exit {
 /// Opens a stream to the API: says there what it is told, and tells what it hears there.
 async fn speak(stage: Stage) {
     let Stage { mut input, output, core } = stage;
-    let (to_host, from_box) = mpsc::channel(PIECES);
-    let (to_box, mut from_host) = mpsc::channel(PIECES);
-    let host = Connection {
-        input: Box::new(Sink(Some((to_box, Arc::clone(&core))))),
-        output: Box::new(Source(Some(from_box), Arc::clone(&core))),
-    };
-    if core.opened.try_send(host).is_err() {
+    let (host, inside) = tokio::io::duplex(64 * 1024);
+    let stream = Arc::new(FakeStream(Mutex::new(host)));
+    if core.opened.try_send(Opening::Stream { towards: Towards::Api, stream }).is_err() {
         return;
     }
+    let (mut hears, mut says) = tokio::io::split(inside);
     let saying = async move {
         while let Some(bytes) = input.recv().await {
-            let _ = to_host.send(bytes).await;
+            let _ = says.write_all(&bytes).await;
         }
+        let _ = says.shutdown().await;
     };
     let hearing = async move {
-        while let Some(bytes) = from_host.recv().await {
-            let _ = output.send(bytes).await;
+        let mut piece = vec![0; 4_096];
+        while let Ok(length @ 1..) = hears.read(&mut piece).await {
+            let _ = output.send(Bytes::copy_from_slice(piece.get(..length).unwrap_or_default())).await;
         }
     };
     tokio::join!(saying, hearing);

@@ -3,6 +3,7 @@
 
 mod connections;
 mod fake;
+mod fake_stream;
 mod files;
 mod life;
 mod programs;

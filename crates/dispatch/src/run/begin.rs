@@ -10,7 +10,7 @@ use aegis_model::life::{run, session};
 use aegis_model::record::Expect;
 use aegis_model::rotation::{RotationDue, RotationTask};
 use aegis_model::run::{Mode, RUN_TIMEOUT_MAX_MS, Run, Session};
-use aegis_model::{Act, AgentName, Code, EndpointName, Fault, RunId, SessionId, TenantId};
+use aegis_model::{Act, AgentName, Code, EndpointName, Fault, Operation, RunId, SessionId, TenantId};
 use serde_json::Value;
 
 use super::Runs;
@@ -145,9 +145,10 @@ impl Runs {
     /// A place in the session that is asked for, or in a new one; and the kind of its box.
     async fn seat(self: &Arc<Self>, act: &Act, wish: &Wish) -> Result<(Seat, &'static str), Fault> {
         let tenant = &act.caller.tenant;
+        let observed = act.operation == Operation::AgentObserve;
         let endpoint = wish.request.endpoint.clone().unwrap_or_else(EndpointName::default_name);
         if let Some(id) = &wish.request.session_id
-            && let Some(seat) = self.sessions.join(tenant, id, &wish.agent)?
+            && let Some(seat) = self.sessions.join(tenant, id, (&wish.agent, observed))?
         {
             let isolation = self.sessions.isolation(&seat.session.wish.plan);
             return Ok((seat, isolation));
@@ -166,7 +167,10 @@ impl Runs {
             Some(id) => match self.unused(tenant, id).await {
                 Ok(id) => (id, true),
                 // Somebody may have begun it since it was looked for.
-                Err(used) => return Ok((self.sessions.join(tenant, id, &wish.agent)?.ok_or(used)?, isolation)),
+                Err(used) => {
+                    let joined = self.sessions.join(tenant, id, (&wish.agent, observed))?;
+                    return Ok((joined.ok_or(used)?, isolation));
+                }
             },
             None => (SessionId::generate(act.at, self.random()?), false),
         };
@@ -223,6 +227,7 @@ impl Runs {
                 version: run.version,
                 state: session::State::Starting,
                 kept: seat.session.wish.kept,
+                observed: seat.session.wish.observed,
                 isolation: isolation.to_owned(),
                 started_by: run.started_by.clone(),
                 created_at: act.at,
@@ -266,7 +271,8 @@ fn session_wish(
 ) -> SessionWish {
     let (tenant, correlation_id) = (act.caller.tenant.clone(), act.caller.correlation_id.clone());
     let (agent, version) = (version.agent.clone(), version.version);
-    SessionWish { tenant, id, agent, version, kept, plan, correlation_id, task: None }
+    let observed = act.operation == Operation::AgentObserve;
+    SessionWish { tenant, id, agent, version, kept, plan, correlation_id, task: None, observed }
 }
 
 /// Whether the caller waits for the run.

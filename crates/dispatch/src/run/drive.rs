@@ -152,7 +152,7 @@ impl Runs {
             tenant: &act.caller.tenant,
             principal: &run.started_by,
             correlation_id: &run.correlation_id,
-            operation: Operation::AgentInvoke,
+            operation: if session.wish.observed { Operation::AgentObserve } else { Operation::AgentInvoke },
             subject: subject(run),
             stream: "runs",
             at,

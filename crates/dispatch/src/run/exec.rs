@@ -145,7 +145,7 @@ impl Runs {
     fn living(self: &Arc<Self>, tenant: &TenantId, id: &SessionId) -> Result<Seat, Fault> {
         let live = self.sessions.find(tenant, id);
         let live = live.ok_or_else(|| Fault::not_found("session that lives", id.as_str()))?;
-        let seat = self.sessions.join(tenant, id, &live.wish.agent)?;
+        let seat = self.sessions.join(tenant, id, (&live.wish.agent, false))?;
         seat.ok_or_else(|| Fault::not_found("session that lives", id.as_str()))
     }
 

@@ -10,8 +10,8 @@ pub(super) fn serve(door: &Arc<dyn Door>, live: &dyn LiveBox, occupant: &Arc<Occ
     let Some(mut openings) = live.openings() else { return };
     let (door, occupant) = (Arc::clone(door), Arc::clone(occupant));
     tokio::spawn(async move {
-        while let Some(stream) = openings.next().await {
-            door.attend(Arc::clone(&occupant), stream);
+        while let Some(opening) = openings.next().await {
+            door.attend(Arc::clone(&occupant), opening);
         }
         occupant.leave();
     });

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aegis_model::boxes::{BoxEnd, BoxError, BoxPlan, BoxStats, Program};
 use aegis_model::life::session::{EndReason, State};
 use aegis_model::manifest::Protocol;
-use aegis_model::port::{ClosedSink, LiveBox, Running};
+use aegis_model::port::{ClosedSink, LiveBox, Running, Stay};
 use aegis_model::rotation::RotationTask;
 use aegis_model::{AgentName, Code, CorrelationId, Fault, SessionId, TenantId};
 use bytes::Bytes;
@@ -50,6 +50,20 @@ pub struct SessionWish {
     pub correlation_id: CorrelationId,
     /// The rotation that it is there for, if it is for one.
     pub task: Option<RotationTask>,
+    /// Whether what its grants do not allow is reported, and let out all the same.
+    pub observed: bool,
+}
+
+impl SessionWish {
+    /// What its box is given to.
+    pub(super) fn stay(&self) -> Stay {
+        Stay {
+            session: self.id.clone(),
+            correlation_id: self.correlation_id.clone(),
+            task: self.task.clone(),
+            observed: self.observed,
+        }
+    }
 }
 
 /// A box, and the room it takes.

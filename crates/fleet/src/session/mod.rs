@@ -75,7 +75,7 @@ impl Makers {
             && let Some((live, place, occupant)) =
                 self.pools.take(&(wish.tenant.clone(), wish.agent.clone()), wish.version)
         {
-            occupant.settle(&wish.id, wish.task.as_ref());
+            occupant.settle(wish.stay());
             return Ok((live, place));
         }
         let place = match self.admission.spare(&plan.plan.resources) {
@@ -89,8 +89,9 @@ impl Makers {
             }
         };
         let live = runtime.create(live::with_agent(plan)).await.map_err(live::start_fault)?;
-        let occupant = Arc::new(Occupant::new(wish.tenant.clone(), wish.agent.clone(), wish.version));
-        occupant.settle(&wish.id, wish.task.as_ref());
+        let isolation = runtime.isolation().as_str();
+        let occupant = Arc::new(Occupant::new(wish.tenant.clone(), (wish.agent.clone(), wish.version), isolation));
+        occupant.settle(wish.stay());
         door::serve(&self.door, &*live, &occupant);
         Ok((live, place))
     }
@@ -158,8 +159,14 @@ impl Sessions {
     /// Takes a place in a session that lives.
     ///
     /// # Errors
-    /// `StateInvalid` when it is another agent's, or there for a rotation.
-    pub fn join(self: &Arc<Self>, tenant: &TenantId, id: &SessionId, agent: &AgentName) -> Result<Option<Seat>, Fault> {
+    /// `StateInvalid` when it is another agent's, there for a rotation, or observed where this is
+    /// not asked for, or the other way round.
+    pub fn join(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        id: &SessionId,
+        (agent, observed): (&AgentName, bool),
+    ) -> Result<Option<Seat>, Fault> {
         let live = self.live();
         let Some(session) = live.get(&(tenant.clone(), id.clone())).cloned() else { return Ok(None) };
         if session.wish.agent != *agent {
@@ -171,6 +178,13 @@ impl Sessions {
         }
         if session.wish.task.is_some() {
             let rule = format!("session `{id}` rotates a secret and takes in nobody");
+            return Err(Fault::new(Code::StateInvalid, rule).at("/session_id"));
+        }
+        if session.wish.observed != observed {
+            let rule = match session.wish.observed {
+                true => format!("session `{id}` is observed, and takes in nothing else"),
+                false => format!("session `{id}` was not begun as an observed one"),
+            };
             return Err(Fault::new(Code::StateInvalid, rule).at("/session_id"));
         }
         session.enter();

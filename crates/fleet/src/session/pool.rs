@@ -165,7 +165,7 @@ impl Pools {
         let Some(place) = self.admission.spare(&plan.plan.resources) else { return false };
         let Ok(live) = runtime.create(with_agent(&plan)).await else { return false };
         let (tenant, agent) = whose.clone();
-        let occupant = Arc::new(Occupant::new(tenant, agent, version));
+        let occupant = Arc::new(Occupant::new(tenant, (agent, version), runtime.isolation().as_str()));
         door::serve(&self.door, &*live, &occupant);
         let warmed = self.warmer.warm_up(&live, &plan).await.is_ok();
         let ready = Ready { live, place, occupant, made_ns: self.warmer.clock.elapsed_ns() };

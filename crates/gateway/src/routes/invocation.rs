@@ -1,4 +1,5 @@
-//! `/agents/{name}/invocations`: give an agent something to do.
+//! `/agents/{name}/invocations` and `/observations`: give an agent something to do; in a session
+//! that is observed, for those who may say so.
 
 use aegis_dispatch::run::failure;
 use aegis_model::api::{InvokeRequest, RunBegun};
@@ -14,6 +15,11 @@ use crate::route::Route;
 pub fn routes() -> Vec<Route> {
     vec![
         Route::new(Operation::AgentInvoke, |call| Box::pin(invoke(call)))
+            .takes::<InvokeRequest>()
+            .answers::<Outcome>(200)
+            .or_answers::<RunBegun>(202)
+            .streams(),
+        Route::new(Operation::AgentObserve, |call| Box::pin(invoke(call)))
             .takes::<InvokeRequest>()
             .answers::<Outcome>(200)
             .or_answers::<RunBegun>(202)

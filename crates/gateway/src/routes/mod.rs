@@ -1,6 +1,7 @@
 //! One file per resource; every handler asks the domain and maps its answer.
 
 mod agent;
+mod decision;
 mod endpoint;
 mod freeze;
 mod identity;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Route> {
         rotation::routes(),
         tenant::routes(),
         policy::routes(),
+        decision::routes(),
         ledger::routes(),
         freeze::routes(),
     ];

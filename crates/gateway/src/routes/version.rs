@@ -1,4 +1,4 @@
-//! `/agents/{name}/versions`: list, view, approve.
+//! `/agents/{name}/versions`: list, view, approve, take the approval back.
 
 use aegis_model::api::{Page, PageQuery, VersionView};
 use aegis_model::{AgentName, Code, Fault, Operation};
@@ -15,6 +15,7 @@ pub fn routes() -> Vec<Route> {
             .queried_by::<PageQuery>()
             .answers::<Page<VersionView>>(200),
         Route::new(Operation::VersionView, |call| Box::pin(view(call))).answers::<VersionView>(200),
+        Route::new(Operation::VersionRevoke, |call| Box::pin(revoke(call))).answers::<VersionView>(200),
         Route::new(Operation::VersionApprove, |call| Box::pin(approve(call))).answers::<VersionView>(200),
     ]
 }
@@ -33,9 +34,17 @@ async fn view(call: Call) -> Result<Reply, Fault> {
     Reply::ok(&call.rooms().fleet.version_view(call.tenant(), &name, version).await?)
 }
 
+async fn revoke(call: Call) -> Result<Reply, Fault> {
+    let (name, version): (AgentName, u64) = (call.parameter("name")?, call.parameter("version")?);
+    let view = call.rooms().fleet.version_revoke(&call.act, &name, version).await?;
+    call.rooms().policies.renew();
+    Reply::ok(&view)
+}
+
 async fn approve(call: Call) -> Result<Reply, Fault> {
     let (name, version): (AgentName, u64) = (call.parameter("name")?, call.parameter("version")?);
     let view = call.rooms().fleet.version_approve(&call.act, &name, version).await?;
+    call.rooms().policies.renew();
     call.rooms().runs.warm_up(call.tenant(), &name).await;
     Reply::ok(&view)
 }

@@ -11,8 +11,10 @@ use rustix::io::Errno;
 pub enum Woken {
     /// The host said something, or is gone.
     Control,
-    /// Something inside wants to speak to the API.
-    Api,
+    /// Something inside asks for a name.
+    Names,
+    /// Something inside goes this way out.
+    Way(u32),
     /// A child has ended.
     Children,
     /// A pump can go on.
@@ -21,8 +23,11 @@ pub enum Woken {
 
 const CONTROL: u64 = 0;
 const CHILDREN: u64 = 1;
-const API: u64 = 2;
-const PUMPS: u64 = 3;
+const NAMES: u64 = 2;
+/// Ways out, each with its number.
+const WAYS: u64 = 1 << 32;
+/// Pumps, each with its number.
+const PUMPS: u64 = 1 << 33;
 
 /// Events taken in at once.
 const AT_ONCE: usize = 32;
@@ -81,7 +86,8 @@ fn data(woken: Woken) -> EventData {
     EventData::new_u64(match woken {
         Woken::Control => CONTROL,
         Woken::Children => CHILDREN,
-        Woken::Api => API,
+        Woken::Names => NAMES,
+        Woken::Way(number) => WAYS | u64::from(number),
         Woken::Pump(number) => PUMPS.saturating_add(number),
     })
 }
@@ -91,7 +97,8 @@ fn woken(event: &Event) -> Woken {
     match data.u64() {
         CONTROL => Woken::Control,
         CHILDREN => Woken::Children,
-        API => Woken::Api,
+        NAMES => Woken::Names,
+        number if number < PUMPS => Woken::Way(u32::try_from(number & (WAYS - 1)).unwrap_or_default()),
         number => Woken::Pump(number - PUMPS),
     }
 }

@@ -4,14 +4,15 @@
 //!
 //! Must not know: what a program is for; whether it should be started.
 
-mod api;
 mod connect;
 mod events;
 mod files;
+mod names;
 mod process;
 mod program;
 mod pump;
 mod reap;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,8 +25,10 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::control::{Control, Received};
 use crate::stage0::Standing;
 use events::{Events, Woken};
+use names::Names;
 use process::Process;
 use pump::{Flow, Pump};
+use ways::Ways;
 
 /// The door closed, or the host asked for the end.
 const EXIT_ENDED: u8 = 0;
@@ -43,7 +46,8 @@ pub struct Init {
     directory: String,
     events: Events,
     children: OwnedFd,
-    api: OwnedFd,
+    ways: Ways,
+    names: Names,
     processes: BTreeMap<ProcessId, Process>,
     jobs: BTreeMap<i32, JobId>,
     pumps: BTreeMap<u64, Pump>,
@@ -69,17 +73,18 @@ impl Init {
     pub fn new(control: Control, standing: Standing) -> Result<Self, Errno> {
         let events = Events::new()?;
         let children = reap::announcements()?;
-        let api = api::listen(aegis_door::API_PORT)?;
+        let ways = Ways::new(&events)?;
+        let names = Names::new(&events)?;
         events.watch(control.descriptor(), Woken::Control)?;
         events.watch(children.as_fd(), Woken::Children)?;
-        events.watch(api.as_fd(), Woken::Api)?;
         let lifetime_ends_ns = (standing.lifetime_ms > 0).then(|| after_ms(now_ns(), standing.lifetime_ms));
         Ok(Self {
             control,
             directory: standing.directory,
             events,
             children,
-            api,
+            ways,
+            names,
             processes: BTreeMap::new(),
             jobs: BTreeMap::new(),
             pumps: BTreeMap::new(),
@@ -100,7 +105,8 @@ impl Init {
                 match event {
                     Woken::Control => self.take_messages(),
                     Woken::Children => self.take_children(),
-                    Woken::Api => self.open(),
+                    Woken::Names => self.resolve(),
+                    Woken::Way(way) => self.open(way),
                     Woken::Pump(pump) => self.turn(pump),
                 }
             }
@@ -147,6 +153,9 @@ impl Init {
                 self.work(job, files::Work::Write { path, bytes, executable }, descriptors);
             }
             ToGuest::Connect { job, port } => self.connect(job, port),
+            ToGuest::Named { question, ports } => {
+                self.names.tell((question, &ports), (&self.events, &mut self.ways), now_ns());
+            }
             ToGuest::Shutdown { grace_ms } => {
                 self.grace_ends_ns = Some(after_ms(now_ns(), grace_ms));
                 let _ = reap::signal_everything(Signal::TERM);
@@ -212,17 +221,25 @@ impl Init {
 
     fn connect(&self, job: JobId, port: u16) {
         let connected = connect::begin(port);
-        let told = connected.and_then(|stream| self.control.hand_over(&ToHost::Connected { job }, stream.as_fd()));
+        let told = connected.and_then(|stream| self.control.hand_over(&ToHost::Connected { job }, &[stream.as_fd()]));
         if let Err(errno) = told {
             self.control.tell(&ToHost::ConnectFailed { job, errno: errno.raw_os_error() });
         }
     }
 
-    /// Hands over who wants to speak to the API. If that cannot be done, he finds it closed.
-    fn open(&self) {
-        for stream in api::taken(&self.api) {
-            let kind = aegis_door::StreamKind::Api;
-            let _ = self.control.hand_over(&ToHost::Open { kind }, stream.as_fd());
+    /// Hands over who goes that way out. If that cannot be done, he finds it closed.
+    fn open(&self, way: u32) {
+        let (kinds, streams) = self.ways.taken(way);
+        if !kinds.is_empty() {
+            let streams: Vec<_> = streams.iter().map(AsFd::as_fd).collect();
+            let _ = self.control.hand_over(&ToHost::Open { kinds }, &streams);
+        }
+    }
+
+    /// Answers who asks for names, or asks the host whether they may be reached.
+    fn resolve(&mut self) {
+        for (question, name) in self.names.take(now_ns()) {
+            self.control.tell(&ToHost::Resolve { question, name });
         }
     }
 

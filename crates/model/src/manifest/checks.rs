@@ -34,6 +34,8 @@ pub(super) fn check(tree: &Node, value: &Value) -> Vec<ManifestProblem> {
 const LABEL_LENGTH_MAX: usize = 256;
 /// Longest argument of a command, and longest value of a variable.
 const ARGUMENT_LENGTH_MAX: usize = 32 * 1024;
+/// Where TLS is spoken.
+const HTTPS: u16 = 443;
 /// What to do with a secret.
 const SECRET_ADVICE: &str = "keep it out of the manifest and bind it by name under `spec.permissions.secrets`";
 
@@ -201,7 +203,7 @@ impl Checker<'_> {
         let opaque = match (grant.protocol, grant.tls) {
             (NetworkProtocol::Tcp, _) => "`protocol: tcp`",
             (NetworkProtocol::Http, TlsMode::Passthrough) => "`tls: passthrough`",
-            (NetworkProtocol::Http, TlsMode::Intercept) => return,
+            (NetworkProtocol::Http, TlsMode::Intercept) => return self.unopened(grant, pointer),
         };
         let fields = [
             ("methods", grant.methods.is_some()),
@@ -212,6 +214,19 @@ impl Checker<'_> {
         for (name, _) in fields.into_iter().filter(|(_, present)| *present) {
             let message = format!("`{name}` cannot be judged with {opaque}: requests are not opened");
             self.report(&child(pointer, name), message);
+        }
+    }
+
+    /// TLS is not opened yet, so nothing inside it can be judged.
+    fn unopened(&mut self, grant: &NetworkGrant, pointer: &str) {
+        let fields =
+            [("methods", grant.methods.is_some()), ("paths", grant.paths.is_some()), ("websocket", grant.websocket)];
+        for (name, _) in fields.into_iter().filter(|(_, present)| *present && grant.ports.contains(&HTTPS)) {
+            let at = child(pointer, name);
+            let message = format!("`{name}` cannot be judged on port {HTTPS} yet: there TLS is spoken, and not opened");
+            let advice = format!("remove `{name}` to grant the host as a whole, or name a port of plain HTTP");
+            let problem = self.problem(&at, message).advise(advice);
+            self.problems.push(problem);
         }
     }
 

@@ -127,6 +127,17 @@ text!(
     LabelKey, "aegis-label", "^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$", label_key
 );
 
+impl HostPattern {
+    /// Whether it names that host, which is in normal form: exactly it, or with `*.` every host
+    /// below the domain and not the domain itself.
+    pub fn covers(&self, host: &str) -> bool {
+        match self.0.strip_prefix("*.") {
+            None => self.0 == host,
+            Some(domain) => host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
+        }
+    }
+}
+
 impl Root {
     /// The host's `/usr`, read-only.
     pub const HOST: &'static str = "host";

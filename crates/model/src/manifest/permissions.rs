@@ -60,14 +60,17 @@ pub struct NetworkGrant {
     /// Which ports.
     #[schemars(length(max = 64), inner(range(min = 1, max = 65_535)))]
     pub ports: Vec<u16>,
-    /// Which methods; all when absent, none when empty.
+    /// Which methods; all when absent, none when empty. Refused beside port 443, until TLS is
+    /// opened there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub methods: Option<Vec<HttpMethod>>,
-    /// Which paths; all when absent, none when empty.
+    /// Which paths; all when absent, none when empty. Refused beside port 443, until TLS is opened
+    /// there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub paths: Option<Vec<PathPattern>>,
-    /// Whether a connection may become a WebSocket.
+    /// Whether a connection may become a WebSocket. Refused beside port 443, until TLS is opened
+    /// there.
     #[serde(default)]
     pub websocket: bool,
     /// What is spoken. With `tcp` there are no `methods`, `paths` and `websocket`.
@@ -103,6 +106,9 @@ pub enum HttpMethod {
 }
 
 impl HttpMethod {
+    /// All of them.
+    pub const ALL: [Self; 7] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
+
     /// The method as it is written in a request.
     pub const fn as_str(self) -> &'static str {
         match self {

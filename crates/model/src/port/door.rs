@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::Connection;
-use crate::id::{AgentName, SessionId, TenantId};
+use super::Opening;
+use crate::id::{AgentName, CorrelationId, SessionId, TenantId};
 use crate::rotation::RotationTask;
 
 /// Who lives in a box. Because the channel is the box, this is the whole credential of whatever
@@ -17,27 +17,34 @@ pub struct Occupant {
     pub agent: AgentName,
     /// Its version.
     pub version: u64,
+    /// The kind of its box.
+    pub isolation: &'static str,
     stay: OnceLock<Stay>,
     gone: AtomicBool,
 }
 
 /// What a box was given to.
-#[derive(Debug)]
-struct Stay {
-    session: SessionId,
-    task: Option<RotationTask>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// The session.
+    pub session: SessionId,
+    /// The request that began it.
+    pub correlation_id: CorrelationId,
+    /// The rotation that it is there for, and nothing else, if it is for one.
+    pub task: Option<RotationTask>,
+    /// Whether what its grants do not allow is reported, and let out all the same.
+    pub observed: bool,
 }
 
 impl Occupant {
     /// An agent that was not given to a session yet.
-    pub fn new(tenant: TenantId, agent: AgentName, version: u64) -> Self {
-        Self { tenant, agent, version, stay: OnceLock::new(), gone: AtomicBool::new(false) }
+    pub fn new(tenant: TenantId, (agent, version): (AgentName, u64), isolation: &'static str) -> Self {
+        Self { tenant, agent, version, isolation, stay: OnceLock::new(), gone: AtomicBool::new(false) }
     }
 
-    /// The box is that session's from now on, and never another's. With a task, it is there
-    /// for that and nothing else.
-    pub fn settle(&self, session: &SessionId, task: Option<&RotationTask>) {
-        let _ = self.stay.set(Stay { session: session.clone(), task: task.cloned() });
+    /// The box is that session's from now on, and never another's.
+    pub fn settle(&self, stay: Stay) {
+        let _ = self.stay.set(stay);
     }
 
     /// The box is gone; what still comes from it is nobody's.
@@ -55,14 +62,24 @@ impl Occupant {
         self.stay.get().map(|stay| &stay.session)
     }
 
+    /// The request that began the session, once there is one.
+    pub fn correlation_id(&self) -> Option<&CorrelationId> {
+        self.stay.get().map(|stay| &stay.correlation_id)
+    }
+
+    /// Whether what its grants do not allow is reported, and let out all the same.
+    pub fn is_observed(&self) -> bool {
+        self.stay.get().is_some_and(|stay| stay.observed)
+    }
+
     /// The rotation that the box is there for, if it is for one.
     pub fn task(&self) -> Option<&RotationTask> {
         self.stay.get()?.task.as_ref()
     }
 }
 
-/// Serves what is opened inside boxes. Never waits; a stream that is not served is closed.
+/// Serves what is opened inside boxes. Never waits; what is not served is closed.
 pub trait Door: Send + Sync {
-    /// Serves a stream for whoever lives in the box, on its own from now on.
-    fn attend(&self, occupant: Arc<Occupant>, stream: Connection);
+    /// Serves it for whoever lives in the box, on its own from now on.
+    fn attend(&self, occupant: Arc<Occupant>, opening: Opening);
 }

@@ -6,6 +6,7 @@ mod clock;
 mod door;
 mod entropy;
 mod fetch;
+mod gate;
 mod integrity;
 mod key_wrap;
 mod logs;
@@ -17,16 +18,18 @@ mod tenant_keys;
 
 pub use agent_http::{AgentHttp, HttpConversation, HttpError, HttpHead, HttpMethod, HttpRequest};
 pub use clock::Clock;
-pub use door::{Door, Occupant};
+pub use door::{Door, Occupant, Stay};
 pub use entropy::{Entropy, EntropyError};
 pub use fetch::{Fetch, FetchError};
+pub use gate::Gate;
 pub use integrity::Integrity;
 pub use key_wrap::{KeyWrap, NoWrappedKey, WrapKeys, WrappedKey};
 pub use logs::{LogError, Logs};
 pub use objects::{ObjectError, Objects};
 pub use rotations::Rotations;
 pub use runtime::{
-    Answer, ByteSink, ByteSource, ClosedSink, Connection, LiveBox, Openings, Running, Runtime, Steering,
+    Answer, ByteSink, ByteSource, ClosedSink, Connection, LiveBox, NameAsker, Opening, Openings, Running, Runtime,
+    Steering, Stream, Towards,
 };
 pub use store::{Store, StoreError, StoreResult};
 pub use tenant_keys::{TenantKeys, TenantSecrets};

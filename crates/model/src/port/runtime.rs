@@ -1,6 +1,8 @@
 //! Boxes, whatever they are made of.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -66,7 +68,7 @@ pub trait LiveBox: Send + Sync {
     /// One that nobody listens on is `NotListening`.
     async fn connect(&self, port: u16) -> Result<Connection, BoxError>;
 
-    /// The streams that something inside opens to the API. They are given out once; what is
+    /// What something inside opens, to the API or to the world. It is given out once; what is
     /// opened before waits, and what nobody takes is closed when too much waits.
     fn openings(&self) -> Option<Box<dyn Openings>>;
 
@@ -108,7 +110,20 @@ pub struct Running {
     pub steering: Arc<dyn Steering>,
 }
 
-/// A connection to a server in a box; closed when both of its directions are dropped.
+/// A stream between the host and something in a box; closed when the last one lets go of it. Each
+/// direction is used by one at a time.
+pub trait Stream: Send + Sync {
+    /// Takes bytes in; none when no more come. A stream that breaks is an error, not its end.
+    fn poll_read(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, BoxError>>;
+
+    /// Passes some of the bytes on.
+    fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, BoxError>>;
+
+    /// Says that no more bytes go there.
+    fn shut(&self);
+}
+
+/// A connection to a server in a box, in pieces; closed when both of its directions are dropped.
 pub struct Connection {
     /// What the server reads.
     pub input: Box<dyn ByteSink>,
@@ -116,12 +131,99 @@ pub struct Connection {
     pub output: Box<dyn ByteSource>,
 }
 
-/// Streams that something in a box opens.
+impl Connection {
+    /// That stream, in pieces.
+    pub fn of(stream: Arc<dyn Stream>) -> Self {
+        Self { input: Box::new(Input(Arc::clone(&stream))), output: Box::new(Output(stream)) }
+    }
+}
+
+/// Bytes that are taken in at once.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// What the other side says.
+struct Output(Arc<dyn Stream>);
+
+#[async_trait]
+impl ByteSource for Output {
+    async fn read(&mut self) -> Result<Option<Bytes>, BoxError> {
+        poll_fn(|context| {
+            // What comes is mostly short, and nothing comes mostly at first.
+            let mut piece = [0; PIECE_BYTES];
+            let taken = std::task::ready!(self.0.poll_read(context, &mut piece))?;
+            Poll::Ready(Ok(piece.get(..taken).filter(|taken| !taken.is_empty()).map(Bytes::copy_from_slice)))
+        })
+        .await
+    }
+}
+
+/// What is said to the other side.
+struct Input(Arc<dyn Stream>);
+
+#[async_trait]
+impl ByteSink for Input {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), BoxError> {
+        let mut rest = bytes.as_ref();
+        while !rest.is_empty() {
+            let passed = poll_fn(|context| self.0.poll_write(context, rest)).await?;
+            rest = rest.get(passed..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.0.shut();
+    }
+}
+
+/// What something in a box opens.
+pub enum Opening {
+    /// A stream; the box's side is the client's.
+    Stream {
+        /// Where it leads.
+        towards: Towards,
+        /// The stream.
+        stream: Arc<dyn Stream>,
+    },
+    /// The question on which ports a name may be reached.
+    Name {
+        /// The name, as something inside spelt it.
+        name: String,
+        /// Who wants to know.
+        asker: Box<dyn NameAsker>,
+    },
+}
+
+/// Where a stream that something in a box opened leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Towards {
+    /// To the API.
+    Api,
+    /// Wherever it says itself, as to a proxy.
+    Proxy,
+    /// To a host whose name was resolved inside.
+    Host {
+        /// The name, as something inside spelt it.
+        name: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// Waits for what became of a name.
+#[async_trait]
+pub trait NameAsker: Send {
+    /// The name may be reached on these ports; on none if there is no grant for it.
+    async fn tell(self: Box<Self>, ports: Vec<u16>);
+}
+
+/// What something in a box opens, as it comes.
 #[async_trait]
 pub trait Openings: Send {
-    /// The next one; `None` when the box is gone. From the box's side the connection is the
-    /// client's: `output` is what it says, `input` what it is told.
-    async fn next(&mut self) -> Option<Connection>;
+    /// The next one; `None` when the box is gone.
+    async fn next(&mut self) -> Option<Opening>;
 }
 
 /// Steering a program that runs.

@@ -43,6 +43,7 @@ fn connect(name: &str) -> Request {
         ("port".to_owned(), ContextValue::Long(443)),
         ("protocol".to_owned(), text("http")),
         ("websocket".to_owned(), ContextValue::Bool(false)),
+        ("hidden".to_owned(), ContextValue::Bool(false)),
         ("method".to_owned(), text("GET")),
         ("path".to_owned(), text("/")),
     ]);

@@ -4,6 +4,7 @@ mod compile;
 mod differential;
 mod explain;
 mod grants;
+mod narrowing;
 mod roles;
 mod schema;
 

@@ -66,6 +66,7 @@ fn context_for(action: ActionName) -> Vec<(&'static str, ContextValue)> {
             ("port", ContextValue::Long(443)),
             ("protocol", text("http")),
             ("websocket", ContextValue::Bool(false)),
+            ("hidden", ContextValue::Bool(false)),
             ("method", text("GET")),
             ("path", text("/")),
             ("private_address", address),

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use aegis_door::{DESCRIPTORS_MAX, FRAME_BYTES_MAX, ToGuest, ToHost, decode, encode};
+use aegis_door::{DESCRIPTORS_MAX, TO_HOST_BYTES_MAX, ToGuest, ToHost, decode, encode};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -68,7 +68,7 @@ fn send(socket: BorrowedFd<'_>, frame: &[u8], beside: &[BorrowedFd<'_>]) -> io::
 }
 
 fn receive(socket: BorrowedFd<'_>) -> io::Result<Heard> {
-    let mut frame = vec![0; FRAME_BYTES_MAX];
+    let mut frame = [0; TO_HOST_BYTES_MAX];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut beside = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT | RecvFlags::TRUNC;
@@ -95,9 +95,7 @@ fn receive(socket: BorrowedFd<'_>) -> io::Result<Heard> {
     Ok(match decode::<ToHost>(frame) {
         Ok(message) if message.descriptors() == descriptors.len() => Heard::Message(message, descriptors),
         // This process has no place left for a descriptor; that is not the guest's doing.
-        Ok(message) if short && descriptors.is_empty() && message.descriptors() == 1 => {
-            Heard::Message(message, descriptors)
-        }
+        Ok(message) if short && descriptors.len() < message.descriptors() => Heard::Message(message, descriptors),
         Ok(_) => Heard::Violation(format!("{} descriptors beside a message", descriptors.len())),
         Err(error) => Heard::Violation(error.to_string()),
     })

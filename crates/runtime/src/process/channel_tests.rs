@@ -28,7 +28,9 @@ fn exited() -> ToHost {
     ToHost::Exited { process: 7, ended: Ended::Code(0), timed_out: false, cpu_us: 0, memory_peak_bytes: 0 }
 }
 
-const OPEN: ToHost = ToHost::Open { kind: StreamKind::Api };
+fn open() -> ToHost {
+    ToHost::Open { kinds: vec![StreamKind::Api] }
+}
 
 /// What the host hears of that packet, and of an honest one after it.
 async fn heard(packet: &[u8], beside: &[BorrowedFd<'_>]) -> [Heard; 2] {
@@ -48,8 +50,8 @@ fn is_violation(heard: &[Heard; 2]) {
 async fn what_is_no_message_is_a_violation() {
     let exited = frame(&exited());
     let (half, _) = exited.split_at(exited.len() / 2);
-    let long = vec![0; FRAME_BYTES_MAX + 1];
-    let much = vec![0; FRAME_BYTES_MAX + FRAME_BYTES_MAX / 4];
+    let long = vec![0; TO_HOST_BYTES_MAX + 1];
+    let much = vec![0; TO_HOST_BYTES_MAX + TO_HOST_BYTES_MAX / 4];
     let trailing = [exited.clone(), vec![0]].concat();
     for packet in [&[0xFF; 32], half, &long, &much, &trailing] {
         is_violation(&heard(packet, &[]).await);
@@ -59,16 +61,17 @@ async fn what_is_no_message_is_a_violation() {
 #[tokio::test]
 async fn a_packet_that_is_too_long_is_not_read_as_its_beginning() {
     // Its first bytes are a message, and it ends where the space for it does.
-    let mut packet = frame(&ToHost::SetupFailed { step: "x".repeat(FRAME_BYTES_MAX - 6), errno: 1 });
-    assert_eq!(packet.len(), FRAME_BYTES_MAX - 1);
+    let mut packet = frame(&ToHost::SetupFailed { step: "x".repeat(TO_HOST_BYTES_MAX - 5), errno: 1 });
+    assert_eq!(packet.len(), TO_HOST_BYTES_MAX - 1);
     packet.extend([0; 2]);
     let [first, _] = heard(&packet, &[]).await;
-    assert!(matches!(&first, Heard::Violation(problem) if problem.contains("131073 bytes")), "{first:?}");
+    assert!(matches!(&first, Heard::Violation(problem) if problem.contains("8193 bytes")), "{first:?}");
 }
 
 #[tokio::test]
 async fn descriptors_that_do_not_belong_to_a_message_are_closed() {
-    let cases = [(exited(), 1), (exited(), DESCRIPTORS_AT_ONCE), (OPEN, 0), (OPEN, 2), (OPEN, DESCRIPTORS_MAX + 1)];
+    let cases =
+        [(exited(), 1), (exited(), DESCRIPTORS_AT_ONCE), (open(), 0), (open(), 2), (open(), DESCRIPTORS_MAX + 1)];
     for (message, count) in cases {
         let (ours, theirs) = pipe_with(PipeFlags::NONBLOCK).expect("a pipe");
         is_violation(&heard(&frame(&message), &vec![theirs.as_fd(); count]).await);
@@ -79,7 +82,7 @@ async fn descriptors_that_do_not_belong_to_a_message_are_closed() {
 
 #[tokio::test]
 async fn descriptors_beside_what_is_no_message_are_closed() {
-    for packet in [vec![0xFF; 32], vec![0; FRAME_BYTES_MAX + 1], Vec::new()] {
+    for packet in [vec![0xFF; 32], vec![0; TO_HOST_BYTES_MAX + 1], Vec::new()] {
         let (ours, theirs) = pipe_with(PipeFlags::NONBLOCK).expect("a pipe");
         let _ = heard(&packet, &[theirs.as_fd(); 3]).await;
         drop(theirs);
@@ -90,7 +93,7 @@ async fn descriptors_beside_what_is_no_message_are_closed() {
 #[tokio::test]
 async fn a_descriptor_that_belongs_to_a_message_comes_with_it_and_is_not_inherited() {
     let (_ours, theirs) = pipe_with(PipeFlags::NONBLOCK).expect("a pipe");
-    let [first, _] = heard(&frame(&OPEN), &[theirs.as_fd()]).await;
+    let [first, _] = heard(&frame(&open()), &[theirs.as_fd()]).await;
     let Heard::Message(ToHost::Open { .. }, beside) = first else { panic!("{first:?}") };
     let flags = beside.iter().map(|descriptor| rustix::io::fcntl_getfd(descriptor).expect("flags"));
     assert_eq!(flags.collect::<Vec<_>>(), [rustix::io::FdFlags::CLOEXEC]);
@@ -107,7 +110,7 @@ async fn nothing_said_and_nobody_there_is_the_end() {
 #[tokio::test]
 async fn what_is_not_heard_waits_with_the_guest() {
     const PILE_MAX: usize = 2 * 1024 * 1024;
-    for packet in [frame(&exited()), vec![0; FRAME_BYTES_MAX]] {
+    for packet in [frame(&exited()), vec![0; TO_HOST_BYTES_MAX]] {
         let (_channel, guest) = Channel::pair().expect("a pair");
         let mut waiting = 0;
         while send_raw(&guest, &packet, &[], SendFlags::DONTWAIT) == Ok(packet.len()) {

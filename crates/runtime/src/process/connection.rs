@@ -4,26 +4,20 @@
 //! Must not know: what is said on them.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, ready};
 
 use aegis_door::{Limits, ToHost};
 use aegis_model::boxes::BoxError;
-use aegis_model::port::{ByteSink, ByteSource, Connection};
-use async_trait::async_trait;
-use bytes::Bytes;
+use aegis_model::port::Stream;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketType, ipproto, recv, send, shutdown, sockopt};
-use tokio::io::Interest;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, ipproto, recv, send, shutdown, sockopt};
 use tokio::io::unix::AsyncFd;
 
 use super::streams::Counts;
 use super::watched::watched;
-
-/// Bytes that are taken in at once.
-const PIECE_BYTES: usize = 16 * 1024;
 
 /// How many connections of one kind are open, or being made.
 #[derive(Debug)]
@@ -74,20 +68,20 @@ pub fn judge(message: &ToHost, beside: &[OwnedFd]) -> Result<(), String> {
 }
 
 fn is_tcp(descriptor: &OwnedFd) -> bool {
+    // Whatever speaks this protocol is a stream.
     sockopt::socket_domain(descriptor) == Ok(AddressFamily::INET)
-        && sockopt::socket_type(descriptor) == Ok(SocketType::STREAM)
         && sockopt::socket_protocol(descriptor) == Ok(Some(ipproto::TCP))
         && sockopt::socket_acceptconn(descriptor) == Ok(false)
 }
 
 /// A connection, as both of its directions know it.
-struct Stream {
+struct Socket {
     socket: AsyncFd<OwnedFd>,
     counts: Arc<Counts>,
     _place: Place,
 }
 
-impl Drop for Stream {
+impl Drop for Socket {
     fn drop(&mut self) {
         // Otherwise closing could wait for bytes that nobody takes.
         let _ = sockopt::set_socket_linger(&self.socket, None);
@@ -98,61 +92,55 @@ impl Drop for Stream {
 ///
 /// # Errors
 /// When it does not come to stand.
-pub async fn open(socket: OwnedFd, counts: &Arc<Counts>, place: Place) -> io::Result<Connection> {
-    let flags = rustix::fs::fcntl_getfl(&socket)?;
-    rustix::fs::fcntl_setfl(&socket, flags | rustix::fs::OFlags::NONBLOCK)?;
+pub async fn open(socket: OwnedFd, counts: &Arc<Counts>, place: Place) -> io::Result<Arc<dyn Stream>> {
+    let socket = held(socket, counts, place)?;
+    socket.socket.writable().await?.retain_ready();
+    sockopt::socket_error(&socket.socket)??;
+    Ok(Arc::new(socket))
+}
+
+/// Takes a connection over that was taken inside, and so stands already. One that does not is
+/// found out when it is used.
+///
+/// # Errors
+/// When it cannot be watched.
+pub fn taken(socket: OwnedFd, counts: &Arc<Counts>, place: Place) -> io::Result<Arc<dyn Stream>> {
+    Ok(Arc::new(held(socket, counts, place)?))
+}
+
+fn held(socket: OwnedFd, counts: &Arc<Counts>, place: Place) -> io::Result<Socket> {
     sockopt::set_tcp_nodelay(&socket, true)?;
-    let stream = Arc::new(Stream { socket: watched(socket)?, counts: Arc::clone(counts), _place: place });
-    stream.socket.writable().await?.retain_ready();
-    sockopt::socket_error(&stream.socket)??;
-    Ok(Connection { input: Box::new(Sink(Arc::clone(&stream))), output: Box::new(Source(stream)) })
+    Ok(Socket { socket: watched(socket)?, counts: Arc::clone(counts), _place: place })
 }
 
-/// What the server inside says.
-struct Source(Arc<Stream>);
-
-#[async_trait]
-impl ByteSource for Source {
-    async fn read(&mut self) -> Result<Option<Bytes>, BoxError> {
-        let taken = self.0.socket.async_io(Interest::READABLE, |socket| {
-            // What comes is mostly short, and nothing comes mostly at first.
-            let mut piece = [MaybeUninit::uninit(); PIECE_BYTES];
-            let (taken, _) = recv(socket.as_fd(), &mut piece, RecvFlags::DONTWAIT)?.0;
-            Ok(Bytes::copy_from_slice(taken))
-        });
-        match taken.await {
-            Ok(piece) if piece.is_empty() => Ok(None),
-            Ok(piece) => {
-                count(&self.0.counts.outward, piece.len());
-                Ok(Some(piece))
+impl Stream for Socket {
+    fn poll_read(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, BoxError>> {
+        loop {
+            let mut ready = ready!(self.socket.poll_read_ready(context)).map_err(|_| BoxError::ConnectionLost)?;
+            let taken = ready.try_io(|socket| Ok(recv(socket.as_fd(), &mut *buffer, RecvFlags::DONTWAIT)?.0));
+            if let Ok(taken) = taken {
+                let taken = taken.map_err(|_| BoxError::ConnectionLost)?;
+                count(&self.counts.outward, taken);
+                return Poll::Ready(Ok(taken));
             }
-            Err(_) => Err(BoxError::ConnectionLost),
         }
     }
-}
 
-/// What is said to the server inside.
-struct Sink(Arc<Stream>);
-
-#[async_trait]
-impl ByteSink for Sink {
-    async fn write(&mut self, bytes: Bytes) -> Result<(), BoxError> {
-        let mut rest = bytes.as_ref();
-        while !rest.is_empty() {
-            let sent = self.0.socket.async_io(Interest::WRITABLE, |socket| {
-                Ok(send(socket.as_fd(), rest, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
-            });
-            let sent = sent.await.map_err(|_| BoxError::ConnectionLost)?;
-            count(&self.0.counts.inward, sent);
-            rest = rest.get(sent..).unwrap_or_default();
+    fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, BoxError>> {
+        loop {
+            let mut ready = ready!(self.socket.poll_write_ready(context)).map_err(|_| BoxError::ConnectionLost)?;
+            let sent =
+                ready.try_io(|socket| Ok(send(socket.as_fd(), bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?));
+            if let Ok(sent) = sent {
+                let sent = sent.map_err(|_| BoxError::ConnectionLost)?;
+                count(&self.counts.inward, sent);
+                return Poll::Ready(Ok(sent));
+            }
         }
-        Ok(())
     }
-}
 
-impl Drop for Sink {
-    fn drop(&mut self) {
-        let _: Result<(), Errno> = shutdown(&self.0.socket, Shutdown::Write);
+    fn shut(&self) {
+        let _: Result<(), Errno> = shutdown(&self.socket, Shutdown::Write);
     }
 }
 

@@ -123,7 +123,7 @@ fn meddle(enemy: &Enemy, job: u32) {
 /// Opens a stream; its other end, which is the program's inside.
 pub fn open(enemy: &Enemy) -> TcpStream {
     let (handed, inside) = tcp();
-    enemy.with(&encode(&ToHost::Open { kind: StreamKind::Api }).expect("a frame"), &[handed.as_fd()]);
+    enemy.with(&encode(&ToHost::Open { kinds: vec![StreamKind::Api] }).expect("a frame"), &[handed.as_fd()]);
     inside
 }
 

@@ -26,7 +26,7 @@ mod connections;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers in `a_guest_that_says_much_waits`, and the number of the first.
-const ANSWERS: u32 = 3_000;
+const ANSWERS: u32 = 12_000;
 const ANSWERS_FROM: u32 = 1_000;
 
 struct Steady(Instant);
@@ -407,7 +407,7 @@ impl Enemy {
     }
 
     fn open(&self, descriptors: usize) {
-        self.raw(&encode(&ToHost::Open { kind: StreamKind::Api }).expect("a frame"), descriptors);
+        self.raw(&encode(&ToHost::Open { kinds: vec![StreamKind::Api] }).expect("a frame"), descriptors);
     }
 
     fn say(&self, message: &ToHost) {

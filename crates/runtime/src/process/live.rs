@@ -209,7 +209,7 @@ impl LiveBox for ProcessBox {
         let handed = self.shared.expect_connection(job);
         self.say(job, &ToGuest::Connect { job, port }, &[]).await?;
         let opened = match handed.await {
-            Ok(Ok(socket)) => connection::open(socket, &self.shared.counts, place).await,
+            Ok(Ok(socket)) => connection::open(socket, &self.shared.counts, place).await.map(Connection::of),
             Ok(Err(errno)) => Err(std::io::Error::from_raw_os_error(errno)),
             Err(_) => return Err(BoxError::Ended(self.ended().await)),
         };
@@ -220,7 +220,7 @@ impl LiveBox for ProcessBox {
     }
 
     fn openings(&self) -> Option<Box<dyn Openings>> {
-        self.shared.opened.take(&self.shared.counts)
+        self.shared.opened.take(&self.shared)
     }
 
     async fn file_put(&self, path: &str, bytes: Bytes, executable: bool) -> Result<(), BoxError> {

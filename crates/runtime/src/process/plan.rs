@@ -52,7 +52,7 @@ const MASKED_DIRECTORIES: [&str; 8] = [
 ];
 
 /// What every program in a box finds in its environment.
-const ENVIRONMENT: [(&str, &str); 8] = [
+const ENVIRONMENT: [(&str, &str); 14] = [
     ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ("HOME", WORKSPACE),
     ("USER", "agent"),
@@ -61,10 +61,21 @@ const ENVIRONMENT: [(&str, &str); 8] = [
     ("TMPDIR", "/tmp"),
     ("DOCKER_CONTAINER", "1"),
     ("AEGIS_URL", API_URL),
+    ("HTTP_PROXY", PROXY_URL),
+    ("HTTPS_PROXY", PROXY_URL),
+    ("NO_PROXY", NOT_PROXIED),
+    // Some clients read only these.
+    ("http_proxy", PROXY_URL),
+    ("https_proxy", PROXY_URL),
+    ("no_proxy", NOT_PROXIED),
 ];
 
 /// Where the API is found inside.
 const API_URL: &str = "http://127.0.0.1:7700";
+/// Where the way out is found inside.
+const PROXY_URL: &str = "http://127.0.0.1:7702";
+/// What is inside already.
+const NOT_PROXIED: &str = "127.0.0.1,localhost";
 
 /// Who the box is on the host.
 #[derive(Clone, Copy, Debug)]

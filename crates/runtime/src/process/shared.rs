@@ -193,7 +193,10 @@ impl Shared {
                 self.hand_on(*job, handed);
             }
             ToHost::ConnectFailed { job, errno } => self.hand_on(*job, Err(*errno)),
-            ToHost::Open { .. } => beside.into_iter().for_each(|stream| self.opened.offer(stream)),
+            ToHost::Open { kinds } => {
+                kinds.iter().zip(beside).for_each(|(kind, stream)| self.opened.offer(kind.clone(), stream));
+            }
+            ToHost::Resolve { question, name } => self.opened.ask(*question, name.clone()),
             ToHost::Entered { .. } | ToHost::Ready | ToHost::SetupFailed { .. } => {}
         }
         Ok(())

@@ -155,6 +155,7 @@ async fn what_belongs_to_the_same_user_cannot_be_changed_from_inside() {
     for (path, mode) in [(&mine, 0o666), (&place.code, 0o777)] {
         assert_eq!(fs::metadata(path).expect("there").permissions().mode() & 0o7777, mode);
     }
-    assert_eq!(fs::read_dir(&place.code).expect("listed").count(), 2);
+    // The two programs, and the file.
+    assert_eq!(fs::read_dir(&place.code).expect("listed").count(), 3);
     place.close().await;
 }

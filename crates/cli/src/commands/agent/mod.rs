@@ -4,6 +4,7 @@ mod approve;
 mod delete;
 mod deploy;
 mod list;
+mod revoke;
 mod show;
 mod validate;
 mod versions;
@@ -21,6 +22,7 @@ pub(crate) enum Verb {
     Show(show::Arguments),
     Versions(versions::Arguments),
     Approve(approve::Arguments),
+    Revoke(revoke::Arguments),
     Delete(delete::Arguments),
 }
 
@@ -32,6 +34,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Show(arguments) => show::run(context, &arguments),
         Verb::Versions(arguments) => versions::run(context, &arguments),
         Verb::Approve(arguments) => approve::run(context, &arguments),
+        Verb::Revoke(arguments) => revoke::run(context, &arguments),
         Verb::Delete(arguments) => delete::run(context, &arguments),
     }
 }

@@ -1,7 +1,9 @@
 //! `aegis policy …`.
 
+mod denials;
 mod explain;
 mod list;
+mod snippet;
 mod test;
 
 use aegis_model::api::PolicyRule;
@@ -19,6 +21,7 @@ pub(crate) enum Verb {
     List(list::Arguments),
     Test(test::Arguments),
     Explain(explain::Arguments),
+    Denials(denials::Arguments),
 }
 
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
@@ -26,6 +29,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::List(arguments) => list::run(context, &arguments),
         Verb::Test(arguments) => test::run(context, &arguments),
         Verb::Explain(arguments) => explain::run(context, &arguments),
+        Verb::Denials(arguments) => denials::run(context, arguments),
     }
 }
 

@@ -28,5 +28,5 @@ pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Fa
     }
     context.tell(&format!("run {}", begun.run_id));
     let events = context.wait(client.run_events(&begun.run_id, 0))?;
-    follow(context, events)
+    follow(context, events).map(drop)
 }

@@ -45,11 +45,12 @@ pub(super) fn table(sessions: &[SessionView], style: Style) -> String {
             State::Ended(reason) => format!("ended ({})", reason.as_str()),
             open => open.as_str().to_owned(),
         };
+        let observed = if session.observed { ", observed" } else { "" };
         table.row([
             session.id.to_string(),
             session.agent.to_string(),
             session.version.to_string(),
-            state,
+            state + observed,
             session.isolation.clone(),
             short_time(session.created_at),
             stats.map(|stats| size(stats.memory_bytes)).unwrap_or_default(),

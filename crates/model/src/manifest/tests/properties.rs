@@ -28,17 +28,21 @@ fn network_grant() -> impl Strategy<Value = NetworkGrant> {
     let cidr = option::of(select(vec!["10.0.0.0/8", "192.168.7.0/24", "fd12::/16"]));
     let base =
         (formed("(\\*\\.)?[a-z0-9]{1,8}(\\.[a-z]{2,8}){1,3}"), subsequence(vec![1_u16, 80, 443, 65_535], 0..4), cidr);
-    (base, http, 0..3_u8).prop_map(|((host, ports, cidr), (methods, paths, websocket), kind)| NetworkGrant {
-        host,
-        ports,
-        methods: methods.filter(|_| kind == 0),
-        paths: paths
-            .filter(|_| kind == 0)
-            .map(|paths| paths.into_iter().filter_map(|path| path.parse().ok()).collect()),
-        websocket: websocket && kind == 0,
-        protocol: if kind == 1 { NetworkProtocol::Tcp } else { NetworkProtocol::Http },
-        tls: if kind == 2 { TlsMode::Passthrough } else { TlsMode::Intercept },
-        cidr: cidr.and_then(|cidr| cidr.parse().ok()),
+    (base, http, 0..3_u8).prop_map(|((host, ports, cidr), (methods, paths, websocket), kind)| {
+        // What is said inside TLS cannot be judged.
+        let opened = kind == 0 && !ports.contains(&443);
+        NetworkGrant {
+            host,
+            ports,
+            methods: methods.filter(|_| opened),
+            paths: paths
+                .filter(|_| opened)
+                .map(|paths| paths.into_iter().filter_map(|path| path.parse().ok()).collect()),
+            websocket: websocket && opened,
+            protocol: if kind == 1 { NetworkProtocol::Tcp } else { NetworkProtocol::Http },
+            tls: if kind == 2 { TlsMode::Passthrough } else { TlsMode::Intercept },
+            cidr: cidr.and_then(|cidr| cidr.parse().ok()),
+        }
     })
 }
 

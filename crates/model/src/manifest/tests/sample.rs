@@ -14,7 +14,7 @@ spec:
   resources: {cpu: 500m, memory: 256Mi, pids: 64, disk: 512Mi, timeout: 5m, idle_timeout: 15m, max_lifetime: 8h}
   permissions:
     network:
-      - {host: api.github.com, ports: [443], methods: [GET, POST], paths: ["/repos/**"], websocket: false}
+      - {host: api.github.com, ports: [80], methods: [GET, POST], paths: ["/repos/**"], websocket: false}
       - {host: db.internal.example, ports: [5432], protocol: tcp, cidr: 10.20.0.0/16}
       - {host: pinned.example, ports: [443], tls: passthrough}
     filesystem: [{path: /data/reports, access: read, volume: reports}]

@@ -1,0 +1,212 @@
+//! What leaves boxes for the world: decided by the policy in force, and recorded before it
+//! happens. The adapter of the port `Gate`.
+//!
+//! Must not know: how a host is reached, or what is said to it.
+
+mod look;
+mod record;
+mod tally;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use aegis_ledger::journal::Journal;
+use aegis_model::decision::{LayerReason, PolicyLayer};
+use aegis_model::outward::{Manner, OutwardRecord, Ruling, Wanted};
+use aegis_model::port::{Clock, Entropy, Gate, Occupant};
+use aegis_model::{Code, Decision, DecisionId, Fault};
+use aegis_policy::{
+    ContextValue, GrantAction, Request, Resource, ResourceType, Sets, Subject, SubjectKind, Verdict, decide,
+};
+use async_trait::async_trait;
+
+use crate::policies::AgentGrants;
+use crate::{Freezes, Policies};
+use record::Recorder;
+pub use tally::Counted;
+use tally::Tally;
+
+/// Most answers that are remembered for one agent and generation.
+const KNOWN_MAX: usize = 4_096;
+
+/// The ports that are watched for every name in a session that is observed: nobody can know
+/// which of them a program is going to connect to.
+const OBSERVED_PORTS: [u16; 10] = [22, 80, 443, 3306, 5432, 5672, 6379, 8443, 9092, 27017];
+
+/// Decides what leaves boxes, and keeps the records.
+pub struct Outward {
+    policies: Arc<Policies>,
+    freezes: Arc<Freezes>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    journal: Arc<Journal>,
+    recorder: Recorder,
+    tally: Tally,
+}
+
+/// The rooms and ports that it needs.
+pub struct OutwardParts {
+    /// The policy in force.
+    pub policies: Arc<Policies>,
+    /// The kill switch.
+    pub freezes: Arc<Freezes>,
+    /// Records.
+    pub journal: Arc<Journal>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Outward {
+    /// A gate over the policy and the kill switch, which keeps its records in the journal. To be
+    /// made where tasks can be started.
+    pub fn new(parts: OutwardParts) -> Arc<Self> {
+        let OutwardParts { policies, freezes, journal, clock, entropy } = parts;
+        let recorder = Recorder::start(Arc::clone(&journal), Arc::clone(&entropy));
+        Arc::new(Self { policies, freezes, clock, entropy, journal, recorder, tally: Tally::default() })
+    }
+
+    /// Waits until every record that was taken is kept; no more are taken.
+    pub async fn close(&self) {
+        self.recorder.close().await;
+    }
+
+    /// What left boxes so far.
+    pub fn counted(&self) -> Counted {
+        self.tally.counted()
+    }
+
+    fn decision(&self, verdict: Verdict) -> Result<Decision, Fault> {
+        let mut random = [0; 10];
+        self.entropy.fill(&mut random).map_err(Fault::internal)?;
+        Ok(Decision {
+            id: DecisionId::generate(self.clock.now(), random),
+            allowed: verdict.allowed,
+            class: verdict.class,
+            reasons: verdict.reasons,
+            policy_hash: verdict.policy_hash,
+        })
+    }
+
+    /// What the sets say. Requests differ by their paths too much to be remembered.
+    fn verdict(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Verdict {
+        if matches!(wanted.manner, Manner::Http { .. }) {
+            return self.ask(grants, occupant, wanted);
+        }
+        let known = || grants.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(verdict) = known().get(wanted) {
+            return verdict.clone();
+        }
+        let verdict = self.ask(grants, occupant, wanted);
+        let mut known = known();
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(wanted.clone(), verdict.clone());
+        verdict
+    }
+
+    /// TLS that nobody opens is let out where HTTP is granted without looking into it, and where
+    /// it is granted to pass unopened.
+    fn ask(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Verdict {
+        let sets =
+            Sets { platform: self.policies.platform(), tenant: self.policies.tenant(), grants: Some(&grants.set) };
+        let decided = |protocol: &str| decide(&sets, &request(occupant, wanted, protocol));
+        match wanted.manner {
+            Manner::Http { .. } => decided("http"),
+            Manner::Tcp => decided("tcp"),
+            Manner::Tls => {
+                let first = decided("http");
+                if first.allowed {
+                    return first;
+                }
+                let second = decided("passthrough");
+                if second.allowed { second } else { first }
+            }
+        }
+    }
+}
+
+fn request(occupant: &Occupant, wanted: &Wanted, protocol: &str) -> Request {
+    let mut context = BTreeMap::from([
+        ("port".to_owned(), ContextValue::Long(i64::from(wanted.port))),
+        ("protocol".to_owned(), ContextValue::Text(protocol.to_owned())),
+    ]);
+    let mut add = |name: &str, value: ContextValue| drop(context.insert(name.to_owned(), value));
+    let (read, upgrades) = match &wanted.manner {
+        Manner::Http { method, path, websocket } => {
+            add("method", ContextValue::Text(method.clone()));
+            add("path", ContextValue::Text(path.clone()));
+            (true, *websocket)
+        }
+        Manner::Tls | Manner::Tcp => (false, false),
+    };
+    add("hidden", ContextValue::Bool(!read));
+    add("websocket", ContextValue::Bool(upgrades));
+    if let Some(address) = wanted.private_address {
+        add("private_address", ContextValue::Address { address });
+    }
+    Request {
+        subject: Subject {
+            kind: SubjectKind::Agent,
+            id: occupant.agent.to_string(),
+            tenant: occupant.tenant.clone(),
+            role: None,
+        },
+        action: GrantAction::Connect.into(),
+        resource: Resource { kind: ResourceType::Host, id: wanted.host.clone(), tenant: occupant.tenant.clone() },
+        context,
+    }
+}
+
+/// Whether it is only grants and tenant's rules that are against it, and the address is nobody's
+/// own: what an observed session reports and lets out all the same.
+fn passes_observed(occupant: &Occupant, wanted: &Wanted, verdict: &Verdict) -> bool {
+    let house = |reason: &LayerReason| reason.layer == PolicyLayer::Platform;
+    occupant.is_observed()
+        && wanted.private_address.is_none()
+        && verdict.reasons.iter().filter(|reason| house(reason)).all(|reason| reason.allowed)
+        && verdict.reasons.iter().any(house)
+}
+
+#[async_trait]
+impl Gate for Outward {
+    async fn judge(&self, occupant: &Occupant, wanted: &Wanted) -> Result<Ruling, Fault> {
+        if occupant.is_gone() {
+            return Err(Fault::new(Code::StateInvalid, "the box is gone"));
+        }
+        if self.freezes.is_frozen(&occupant.tenant, &occupant.agent) {
+            return Err(Fault::new(Code::Frozen, format!("agent `{}` is frozen", occupant.agent)));
+        }
+        let grants = self.policies.agent_grants(&occupant.tenant, &occupant.agent, occupant.version).await?;
+        let verdict = self.verdict(&grants, occupant, wanted);
+        let passes = verdict.allowed || passes_observed(occupant, wanted, &verdict);
+        Ok(Ruling { decision: self.decision(verdict)?, passes, generation: grants.generation })
+    }
+
+    async fn ports(&self, occupant: &Occupant, host: &str) -> Result<Vec<u16>, Fault> {
+        let grants = self.policies.agent_grants(&occupant.tenant, &occupant.agent, occupant.version).await?;
+        let named = grants.network.iter().filter(|grant| grant.host.covers(host)).flat_map(|grant| &grant.ports);
+        let watched = OBSERVED_PORTS.iter().filter(|_| occupant.is_observed());
+        let mut ports: Vec<u16> = named.chain(watched).copied().collect();
+        ports.sort_unstable();
+        ports.dedup();
+        Ok(ports)
+    }
+
+    async fn record(&self, occupant: &Occupant, record: OutwardRecord) -> Result<(), Fault> {
+        self.tally.count(&record);
+        self.recorder.take(occupant, record).await
+    }
+
+    async fn changed(&self, since: u64) -> u64 {
+        let mut generation = self.policies.generation();
+        let later = generation.wait_for(|generation| *generation > since).await.map(|found| *found);
+        match later {
+            Ok(later) => later,
+            // Whoever could change it is gone, and with it everything that could be asked.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What is open now: how much each connection has moved, when it moved something last, and the
+//! word that ends it. Must not know how bytes move.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use aegis_model::outward::{OutwardState, Wanted};
+use aegis_model::port::{Clock, Occupant};
+use tokio::sync::Notify;
+
+use crate::relay::Direction;
+use crate::room::Room;
+
+/// How much a connection has moved.
+pub(crate) struct Meter {
+    out: AtomicU64,
+    back: AtomicU64,
+    touched_ns: AtomicU64,
+    clock: Arc<dyn Clock>,
+    room: Arc<Room>,
+    stop: Stop,
+}
+
+/// The word that ends a connection, and why.
+#[derive(Default)]
+struct Stop {
+    why: AtomicU8,
+    told: Notify,
+}
+
+const GOES_ON: u8 = 0;
+const REVOKED: u8 = 1;
+const EXCEEDED: u8 = 2;
+
+impl Meter {
+    /// Nothing moved yet.
+    pub(crate) fn new(room: &Arc<Room>, clock: &Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            out: AtomicU64::new(0),
+            back: AtomicU64::new(0),
+            touched_ns: AtomicU64::new(clock.elapsed_ns()),
+            clock: Arc::clone(clock),
+            room: Arc::clone(room),
+            stop: Stop::default(),
+        })
+    }
+
+    /// So many bytes moved. A session that has moved all it may is ended by this.
+    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        match direction {
+            Direction::Out => self.out.fetch_add(bytes, Ordering::Relaxed),
+            Direction::In => self.back.fetch_add(bytes, Ordering::Relaxed),
+        };
+        self.touched_ns.store(self.clock.elapsed_ns(), Ordering::Relaxed);
+        if !self.room.spend(bytes) {
+            self.end(OutwardState::Exceeded);
+        }
+    }
+
+    /// Bytes that went out, and that came back.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        (self.out.load(Ordering::Relaxed), self.back.load(Ordering::Relaxed))
+    }
+
+    /// For how long nothing has moved.
+    pub(crate) fn rests_ns(&self) -> u64 {
+        self.clock.elapsed_ns().saturating_sub(self.touched_ns.load(Ordering::Relaxed))
+    }
+
+    /// Ends it: `Revoked` or `Exceeded`.
+    pub(crate) fn end(&self, why: OutwardState) {
+        let why = if why == OutwardState::Revoked { REVOKED } else { EXCEEDED };
+        let _ = self.stop.why.compare_exchange(GOES_ON, why, Ordering::AcqRel, Ordering::Acquire);
+        self.stop.told.notify_one();
+    }
+
+    /// Waits until it is to end, and says why.
+    pub(crate) async fn ended(&self) -> OutwardState {
+        loop {
+            match self.stop.why.load(Ordering::Acquire) {
+                REVOKED => return OutwardState::Revoked,
+                EXCEEDED => return OutwardState::Exceeded,
+                _ => self.stop.told.notified().await,
+            }
+        }
+    }
+}
+
+/// A connection that is open.
+pub(crate) struct Live {
+    /// Whose.
+    pub(crate) occupant: Arc<Occupant>,
+    /// What it was let out for.
+    pub(crate) wanted: Wanted,
+    /// By which generation of the policy it was last judged.
+    pub(crate) generation: AtomicU64,
+    /// How much it moves.
+    pub(crate) meter: Arc<Meter>,
+    /// When it began.
+    pub(crate) begun_ns: u64,
+}

@@ -1,0 +1,83 @@
+//! What is looked after while connections are open: that their rules still hold, that they move
+//! something, that they do not stay for ever. Must not know what they carry.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use aegis_model::outward::OutwardState;
+
+use crate::live::Live;
+use crate::{Egress, locked};
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Looks after what that way out has open, for as long as it is there.
+pub(crate) fn start(egress: &Arc<Egress>) {
+    tokio::spawn(look(Arc::downgrade(egress)));
+    tokio::spawn(follow(Arc::downgrade(egress), Arc::clone(&egress.gate)));
+}
+
+#[expect(clippy::disallowed_methods, reason = "a chore that waits for its time")]
+async fn look(egress: Weak<Egress>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(egress) = egress.upgrade() else { return };
+        egress.end_idle();
+        egress.tell_repeated().await;
+    }
+}
+
+/// With each change of the policy, what is open is judged again.
+async fn follow(egress: Weak<Egress>, gate: Arc<dyn aegis_model::port::Gate>) {
+    let mut seen = 0;
+    loop {
+        seen = gate.changed(seen).await;
+        let Some(egress) = egress.upgrade() else { return };
+        egress.generation.store(seen, Ordering::Release);
+        for live in egress.all_live() {
+            egress.judge_again(&live).await;
+        }
+    }
+}
+
+impl Egress {
+    fn all_live(&self) -> Vec<Arc<Live>> {
+        locked(&self.live).values().cloned().collect()
+    }
+
+    /// Ends it if it is not let out any more; or if nobody can say.
+    pub(crate) async fn judge_again(&self, live: &Live) {
+        match self.gate.judge(&live.occupant, &live.wanted).await {
+            Ok(ruling) if ruling.passes => live.generation.store(ruling.generation, Ordering::Relaxed),
+            _ => live.meter.end(OutwardState::Revoked),
+        }
+    }
+
+    /// Ends what moves nothing, what is too old, and what belongs to a box that is gone.
+    fn end_idle(&self) {
+        let idle_ns = u64::try_from(self.settings.idle.as_nanos()).unwrap_or(u64::MAX);
+        let lifetime_ns = u64::try_from(self.settings.lifetime.as_nanos()).unwrap_or(u64::MAX);
+        let now_ns = self.clock.elapsed_ns();
+        for live in self.all_live() {
+            if live.occupant.is_gone() {
+                live.meter.end(OutwardState::Revoked);
+            } else if live.meter.rests_ns() > idle_ns || now_ns.saturating_sub(live.begun_ns) > lifetime_ns {
+                live.meter.end(OutwardState::Exceeded);
+            }
+        }
+    }
+
+    /// Records how often refusals were repeated, and forgets boxes that are gone.
+    async fn tell_repeated(&self) {
+        let now_ns = self.clock.elapsed_ns();
+        let rooms: Vec<_> = locked(&self.rooms).values().cloned().collect();
+        for room in rooms {
+            for record in room.owed(now_ns) {
+                let _ = self.gate.record(&room.occupant, record).await;
+            }
+        }
+        locked(&self.rooms).retain(|_, room| !(room.occupant.is_gone() && room.is_empty()));
+    }
+}
