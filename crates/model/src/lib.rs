@@ -8,6 +8,7 @@ pub mod agent;
 pub mod api;
 pub mod boxes;
 pub mod caller;
+pub mod counter;
 pub mod decision;
 pub mod error;
 pub mod exec;
