@@ -104,6 +104,11 @@ impl Failure {
         body.details.get("outcome")?.get("session_id")?.as_str()?.parse().ok()
     }
 
+    /// What the API says in detail.
+    pub(crate) fn detail(&self, name: &str) -> Option<serde_json::Value> {
+        self.body().details.get(name).cloned()
+    }
+
     /// The failure as the API would say it.
     fn body(&self) -> ErrorBody {
         if let Self::Client(ClientError::Api { body, .. }) = self {

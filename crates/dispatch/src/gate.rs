@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use aegis_ledger::journal::{Denial, Journal};
 use aegis_model::operation::{Effect, ResourceKind};
-use aegis_model::port::Entropy;
-use aegis_model::{
-    AgentName, Caller, Code, Decision, DecisionId, Fault, Operation, Principal, ReasonClass, Role, Timestamp,
-};
-use aegis_policy::{ActionName, ContextValue, Request, Resource, Sets, Subject, Verdict, decide};
+use aegis_model::{AgentName, Caller, Code, Decision, Fault, Operation, Principal, ReasonClass, Role, Timestamp};
+use aegis_policy::{ActionName, ContextValue, Request, Resource, Sets, Subject, decide};
 
 use crate::{Freezes, Policies};
 
@@ -35,18 +32,12 @@ pub struct Gate {
     journal: Arc<Journal>,
     policies: Arc<Policies>,
     freezes: Arc<Freezes>,
-    entropy: Arc<dyn Entropy>,
 }
 
 impl Gate {
     /// A gate over the policies and the freezes.
-    pub fn new(
-        journal: Arc<Journal>,
-        policies: Arc<Policies>,
-        freezes: Arc<Freezes>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Self {
-        Self { journal, policies, freezes, entropy }
+    pub fn new(journal: Arc<Journal>, policies: Arc<Policies>, freezes: Arc<Freezes>) -> Self {
+        Self { journal, policies, freezes }
     }
 
     /// Lets an act pass, by the decision that is returned.
@@ -55,7 +46,7 @@ impl Gate {
     /// `Denied` or `Frozen`, after the refusal is in the ledger; and whatever keeps the gate
     /// from deciding or recording: then the act does not happen either.
     pub async fn admit(&self, ask: &Ask<'_>) -> Result<Decision, Fault> {
-        let decision = self.decision(self.verdict(ask), ask.at)?;
+        let decision = self.decide(ask).await?;
         if !decision.allowed {
             let fault = denied(ask, &decision);
             self.record(ask, subject(ask), decision).await?;
@@ -74,13 +65,14 @@ impl Gate {
     /// # Errors
     /// When it cannot be recorded.
     pub async fn refused(&self, ask: &Ask<'_>, fault: &Fault) -> Result<(), Fault> {
-        let verdict = Verdict { allowed: false, class: ReasonClass::Forbidden, ..self.verdict(ask) };
+        let decision = Decision { allowed: false, class: ReasonClass::Forbidden, ..self.decide(ask).await? };
         let target = fault.details().get("target").and_then(serde_json::Value::as_str);
         let subject = target.map_or_else(|| subject(ask), str::to_owned);
-        self.record(ask, subject, self.decision(verdict, ask.at)?).await
+        self.record(ask, subject, decision).await
     }
 
-    fn verdict(&self, ask: &Ask<'_>) -> Verdict {
+    async fn decide(&self, ask: &Ask<'_>) -> Result<Decision, Fault> {
+        let own = self.policies.tenant(&ask.caller.tenant).await?;
         let request = Request {
             subject: Subject::from(ask.caller),
             action: ActionName::Operation(ask.operation),
@@ -91,8 +83,10 @@ impl Gate {
             },
             context: context(ask),
         };
-        let sets = Sets { platform: self.policies.platform(), tenant: self.policies.tenant(), grants: None };
-        decide(&sets, &request)
+        let sets = Sets { platform: self.policies.platform(), tenant: &own.enforced, grants: None };
+        let verdict = decide(&sets, &request);
+        let log_only = own.differs(&request, &verdict.reasons);
+        self.policies.decision(verdict, ask.at, log_only)
     }
 
     fn thawed(&self, ask: &Ask<'_>) -> Result<(), Fault> {
@@ -105,18 +99,6 @@ impl Gate {
             Ok(name) if agent => self.freezes.check_agent(ask.caller, &name),
             _ => Ok(()),
         }
-    }
-
-    fn decision(&self, verdict: Verdict, at: Timestamp) -> Result<Decision, Fault> {
-        let mut random = [0; 10];
-        self.entropy.fill(&mut random).map_err(Fault::internal)?;
-        Ok(Decision {
-            id: DecisionId::generate(at, random),
-            allowed: verdict.allowed,
-            class: verdict.class,
-            reasons: verdict.reasons,
-            policy_hash: verdict.policy_hash,
-        })
     }
 
     /// Writes the refusal on a task of its own: a caller that hangs up cannot keep it from
@@ -144,7 +126,7 @@ fn context(ask: &Ask<'_>) -> BTreeMap<String, ContextValue> {
     let own = ask.operation.resource().parameter();
     let others = ask.parameters.iter().filter(|(name, _)| Some(name.as_str()) != own);
     let read = |(name, value): &(String, String)| match name.as_str() {
-        "version" => value.parse().ok().map(|number| (name.clone(), ContextValue::Long(number))),
+        "version" | "revision" => value.parse().ok().map(|number| (name.clone(), ContextValue::Long(number))),
         _ => Some((name.clone(), ContextValue::Text(value.clone()))),
     };
     others.filter_map(read).collect()

@@ -3,6 +3,7 @@
 //! Must not know HTTP, how policies are evaluated, or how anything is stored.
 
 mod ask;
+mod document;
 mod freeze;
 mod gate;
 mod outward;

@@ -10,11 +10,16 @@ use http_body_util::{BodyExt, Limited};
 
 use crate::{App, idempotency};
 
+/// A whole set of policies, with room for what quotes it.
+const POLICIES_BODY_SIZE_MAX_BYTES: usize = 4 * 1024 * 1024;
+
 /// How large a body may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodySize {
     /// As most are.
     Ordinary,
+    /// As a whole set of policies may be: only for somebody who is known and may.
+    Policies,
     /// As a bundle may be: only for somebody who is known and may.
     Large,
 }
@@ -24,6 +29,9 @@ pub(crate) fn size_of(operation: Operation, headers: &HeaderMap) -> BodySize {
     match operation {
         Operation::AgentDeploy if idempotency::is_multipart(headers) => BodySize::Large,
         Operation::SessionFilePut => BodySize::Large,
+        Operation::PolicyApply | Operation::PolicySet | Operation::PolicyDiff | Operation::PolicyTest => {
+            BodySize::Policies
+        }
         _ => BodySize::Ordinary,
     }
 }
@@ -37,6 +45,7 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> Option<usize> {
 pub(crate) async fn take_body(app: &App, size: BodySize, declared: Option<usize>, body: Body) -> Result<Bytes, Fault> {
     let size_max = match size {
         BodySize::Ordinary => app.limits.body_size_max_bytes,
+        BodySize::Policies => POLICIES_BODY_SIZE_MAX_BYTES.max(app.limits.body_size_max_bytes),
         BodySize::Large => app.limits.bundle_size_max_bytes,
     };
     let too_large = || Fault::new(Code::TooLarge, format!("the body is larger than {size_max} bytes"));
@@ -44,7 +53,7 @@ pub(crate) async fn take_body(app: &App, size: BodySize, declared: Option<usize>
         return Err(too_large());
     }
     let _place = match size {
-        BodySize::Large => {
+        BodySize::Policies | BodySize::Large => {
             let full = |_| Fault::new(Code::Overloaded, "as many large bodies arrive as the server takes at once");
             Some(app.large_bodies.try_acquire().map_err(full)?)
         }

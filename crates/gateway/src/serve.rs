@@ -93,8 +93,8 @@ async fn admitted(
         Caller { tenant: known.tenant.clone(), principal: known.principal.clone(), role: known.role, correlation_id };
     keeps_to_its_task(app, &caller, (operation, &parameters), occupant.as_deref()).await?;
     let size = size_of(operation, &parts.headers);
-    if size == BodySize::Large {
-        // Whoever may not deploy shall not occupy a place for large bodies.
+    if size != BodySize::Ordinary {
+        // Whoever may not do it shall not occupy a place for large bodies.
         let subject = resource_of(operation, &caller, &parameters);
         let request_digest = digest(operation, parts.uri.path(), "", &[]);
         let at = app.rooms.clock.now();

@@ -3,25 +3,27 @@
 
 mod identity;
 mod key;
+mod policy;
 mod secret;
-
-use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::{BundleInfo, GrantState};
-use crate::caller::Role;
-use crate::decision::{Decision, PolicyLayer};
 use crate::freeze::FreezeTarget;
-use crate::id::{AgentName, EndpointName, KeyId, RunId, SessionId, TenantId};
+use crate::id::{AgentName, EndpointName, RunId, SessionId, TenantId};
 use crate::ledger::Entry;
 use crate::manifest::Manifest;
 use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
 pub use identity::{Identity, IdentityToken, IdentityTokenWish, WorkloadIdentity};
 pub use key::{AwsKey, EncryptionKeyRotated, KeyCreate, KeyCreated};
+pub use policy::{
+    Expected, PolicyApply, PolicyAsk, PolicyCase, PolicyCaseResult, PolicyDiff, PolicyDifference, PolicyDraft,
+    PolicyDraftSet, PolicyExplanation, PolicyList, PolicyListQuery, PolicyReplay, PolicyReplayed, PolicyResource,
+    PolicyRollback, PolicyRule, PolicySet, PolicySubject, PolicyTest, PolicyTestResult, ReplayedDecision,
+};
 pub use secret::{RotationProposal, RotationSet, RotationValues, SecretRotate, SecretSet};
 
 /// How many items a page has when nobody says.
@@ -109,157 +111,6 @@ pub struct EndpointSet {
 pub struct TenantCreate {
     /// Its name.
     pub id: TenantId,
-}
-
-/// A rule of one of the three policy sets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyRule {
-    /// Which set.
-    pub layer: PolicyLayer,
-    /// The rule's id.
-    pub id: String,
-    /// The rule, in Cedar.
-    pub text: String,
-    /// The agent whose grant it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<AgentName>,
-    /// For a rule that came near: what would have had to be different (`condition`,
-    /// `principal` or `resource`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing: Option<String>,
-}
-
-/// Which rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyListQuery {
-    /// Also the grants of this agent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<AgentName>,
-}
-
-/// The policy in force for a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyList {
-    /// Every rule.
-    pub items: Vec<PolicyRule>,
-    /// SHA-256 over the platform's and the tenant's sets, in hexadecimal.
-    pub policy_hash: String,
-}
-
-/// Who would act.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
-pub enum PolicySubject {
-    /// A holder of a key with this role.
-    Key {
-        /// The role.
-        role: Role,
-        /// A certain key, if it matters.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        id: Option<KeyId>,
-    },
-    /// An agent.
-    Agent {
-        /// The agent.
-        name: AgentName,
-        /// The version whose grants count; the one that `default` points to when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        version: Option<u64>,
-    },
-}
-
-/// On what it would act.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyResource {
-    /// `Tenant`, `Agent`, `Key`, `Host`, `Tool`, `Model`, `Secret` or `Volume`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its name.
-    pub id: String,
-}
-
-/// An act that nobody does: a question to the policy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyAsk {
-    /// Who; the caller when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<PolicySubject>,
-    /// What: the name of an operation, or of a grant's action such as `connect`.
-    pub action: String,
-    /// On what; the tenant itself when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resource: Option<PolicyResource>,
-    /// Circumstances: booleans, whole numbers, texts, lists of texts.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub context: BTreeMap<String, Value>,
-}
-
-/// The answer with its reasons, as operators see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyExplanation {
-    /// The answer.
-    pub decision: Decision,
-    /// The rules that decided.
-    pub determining: Vec<PolicyRule>,
-    /// Rules that would permit it if their conditions held: what would unlock it.
-    pub nearest: Vec<PolicyRule>,
-}
-
-/// What a test case expects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Expected {
-    /// It should be allowed.
-    Allow,
-    /// It should be denied.
-    Deny,
-}
-
-/// One test case.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyCase {
-    /// What it shows.
-    pub name: String,
-    /// The act.
-    pub ask: PolicyAsk,
-    /// What should come out.
-    pub expect: Expected,
-}
-
-/// Test cases, run against the live policy or a draft of the tenant's set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyTest {
-    /// The tenant's set as it would be; the live one when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub draft: Option<String>,
-    /// The cases.
-    #[schemars(length(min = 1, max = 1000))]
-    pub cases: Vec<PolicyCase>,
-}
-
-/// What came out of one case.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyCaseResult {
-    /// The case.
-    pub name: String,
-    /// Whether it came out as expected.
-    pub passed: bool,
-    /// The answer.
-    pub decision: Decision,
-}
-
-/// What came out of all cases.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyTestResult {
-    /// Whether every case came out as expected.
-    pub passed: bool,
-    /// Case by case.
-    pub results: Vec<PolicyCaseResult>,
 }
 
 /// The signed head of a ledger.

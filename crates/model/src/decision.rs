@@ -71,4 +71,8 @@ pub struct Decision {
     pub reasons: Vec<LayerReason>,
     /// SHA-256 over the three sets the answer was taken from, in hexadecimal.
     pub policy_hash: String,
+    /// What the tenant's set would say if its policies in `LOG_ONLY` counted, where that is
+    /// something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_only: Option<LayerReason>,
 }

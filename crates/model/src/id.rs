@@ -111,6 +111,10 @@ name!(
     /// The name of a secret, unique in its tenant.
     SecretName, "secret name"
 );
+name!(
+    /// The name of a policy, unique in its set.
+    PolicyName, "policy name"
+);
 
 impl TenantId {
     /// The tenant that the installation itself acts as.

@@ -21,6 +21,7 @@ pub mod manifest;
 pub mod operation;
 pub mod outcome;
 pub mod outward;
+pub mod policy;
 pub mod port;
 pub mod record;
 pub mod rotation;
@@ -34,7 +35,9 @@ pub use act::Act;
 pub use caller::{Caller, Principal, Role};
 pub use decision::{Decision, ReasonClass};
 pub use error::{Category, Code, Fault};
-pub use id::{AgentName, CorrelationId, DecisionId, EndpointName, KeyId, RunId, SecretName, SessionId, TenantId};
+pub use id::{
+    AgentName, CorrelationId, DecisionId, EndpointName, KeyId, PolicyName, RunId, SecretName, SessionId, TenantId,
+};
 pub use operation::Operation;
 pub use outcome::Outcome;
 pub use time::Timestamp;

@@ -207,6 +207,13 @@ operations! {
     TenantCreate "tenant_create" Post "/tenants" Platform Change Tenant "Create a tenant.";
     TenantDelete "tenant_delete" Delete "/tenants/{tenant}" Platform Change Tenant "Delete a tenant; its keys stop working at once, its ledger stays.";
     PolicyList "policy_list" Get "/policies" Read Read Tenant "List the rules of the three policy sets.";
+    PolicyApply "policy_apply" Put "/policies" Administer Change Tenant "Put a set of policies in force in place of the tenant's own.";
+    PolicyRollback "policy_rollback" Post "/policies/rollback" Administer Change Tenant "Put an earlier revision of the tenant's policies in force again.";
+    PolicySet "policy_set" Put "/policies/{policy}" Administer Change Tenant "Put one policy in force beside the others, or in place of the one of its name.";
+    PolicyDelete "policy_delete" Delete "/policies/{policy}" Administer Change Tenant "Take one policy out of force.";
+    PolicyRevisionList "policy_revision_list" Get "/policies/revisions" Read Read Tenant "List the revisions of the tenant's policies, newest first.";
+    PolicyRevisionView "policy_revision_view" Get "/policies/revisions/{revision}" Read Read Tenant "Show a revision of the tenant's policies.";
+    PolicyDiff "policy_diff" Post "/policies/diff" Operate Read Tenant "Check a draft, and say what it would change about the policies in force.";
     PolicyTest "policy_test" Post "/policies/test" Operate Read Tenant "Run test cases against the live policy or a draft.";
     PolicyExplain "policy_explain" Post "/policies/explain" Operate Read Tenant "Say whether an act would be allowed, and why.";
     DecisionList "decision_list" Get "/decisions" Read Read Tenant "List the decisions about what agents wanted to reach, newest first.";

@@ -52,6 +52,12 @@ kinds! {
     Run "run" ["agent", "session", "open"];
     /// A decision about something that wanted out of a box; final when that has ended.
     Outward "outward" ["session", "refused"];
+    /// A revision of a tenant's policies; immutable.
+    PolicyRevision "policy_revision" [];
+    /// Which revision of a tenant's policies is in force.
+    PolicyInForce "policy_in_force" [];
+    /// A decision about an act of the API, with all that it was made from; final.
+    Judged "judged" ["refused"];
     /// A secret, sealed.
     Secret "secret" ["state", "rotated"];
     /// A freeze.

@@ -51,6 +51,14 @@ pub fn decide(sets: &Sets<'_>, request: &Request) -> Verdict {
     decide_by(sets, request, sliced)
 }
 
+/// What one set says on its own, whatever the others do.
+pub fn ask(set: &PolicySet, request: &Request) -> LayerReason {
+    match Facts::of(request) {
+        Ok(facts) => sliced(set, &facts),
+        Err(error) => failed(set.layer(), error.to_string()),
+    }
+}
+
 /// Asks every set by `evaluate`.
 pub(crate) fn decide_by(
     sets: &Sets<'_>,

@@ -32,12 +32,12 @@ mod tests;
 
 pub use action::{ActionName, GrantAction};
 pub use compile::PolicyProblem;
-pub use decide::{Sets, Verdict, decide};
+pub use decide::{Sets, Verdict, ask, decide};
 pub use explain::{Explanation, LayerExplanation, Missing, NearPermit, Rule, explain};
 pub use grant::{
     GrantProblem, GrantRequest, NetworkGrant, PathAccess, PathGrant, SecretGrant, Transport, grant_policies,
 };
 pub use request::{ContextValue, Request, Resource, ResourceType, Subject, SubjectKind};
-pub use rules::{default_tenant_policies, platform_rules};
+pub use rules::{default_tenant_policies, platform_rules, rescue_policies};
 pub use schema::schema_text;
 pub use set::{PolicySet, PolicySource};

@@ -64,3 +64,23 @@ pub fn default_tenant_policies() -> Vec<PolicySource> {
                 permit (principal, action, resource) when { resource.tenant == principal.tenant };\n";
     vec![PolicySource { id: "own-tenant".to_owned(), text: text.to_owned() }]
 }
+
+/// What holds where a tenant's own set cannot be used: admins may look at it, and put another
+/// one in force.
+pub fn rescue_policies() -> Vec<PolicySource> {
+    let operations = [
+        Operation::PolicyList,
+        Operation::PolicyRevisionList,
+        Operation::PolicyRevisionView,
+        Operation::PolicyDiff,
+        Operation::PolicyApply,
+        Operation::PolicyRollback,
+    ];
+    let actions: Vec<String> = operations.iter().map(|name| format!("Action::{}", literal(name.as_str()))).collect();
+    let text = format!(
+        "// The tenant's own policies cannot be used; whoever administers it may mend them.\n\
+         permit (principal, action in [{}], resource) when {{ resource.tenant == principal.tenant }};\n",
+        actions.join(", ")
+    );
+    vec![PolicySource { id: "rescue".to_owned(), text }]
+}

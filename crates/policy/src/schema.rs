@@ -88,7 +88,7 @@ fn operation_context(operation: Operation) -> String {
     let own = operation.resource().parameter();
     let parameters = operation.path().split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let attributes = parameters.filter(|parameter| Some(*parameter) != own).map(|parameter| {
-        let kind = if parameter == "version" { "Long" } else { "String" };
+        let kind = if matches!(parameter, "version" | "revision") { "Long" } else { "String" };
         format!("{parameter}: {kind}")
     });
     attributes.collect::<Vec<_>>().join(", ")

@@ -79,8 +79,8 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
     let first_start = first_start(&tenancy, &*ports.clock, data).await?;
     let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
-    let policies = Arc::new(Policies::new(Arc::clone(&fleet), Arc::clone(&ports.entropy))?);
-    let gate = wire_gate(&ports, &journal, &policies, &freezes);
+    let policies = Arc::new(Policies::new(Arc::clone(&journal), Arc::clone(&fleet), Arc::clone(&ports.entropy))?);
+    let gate = Gate::new(Arc::clone(&journal), Arc::clone(&policies), Arc::clone(&freezes));
     let outward = wire_outward(&ports, &journal, (&policies, &freezes));
     let tiers = wire_tiers(config, data, &ports.clock).await;
     let door = Arc::new(DoorService::default());
@@ -248,10 +248,6 @@ fn wire_fetch(config: &Config) -> Result<Arc<dyn Fetch>, StartError> {
     };
     let fetch = HttpsFetch::new(authorities.as_deref()).map_err(|error| StartError::Tls(error.to_string()))?;
     Ok(Arc::new(fetch))
-}
-
-fn wire_gate(ports: &Ports, journal: &Arc<Journal>, policies: &Arc<Policies>, freezes: &Arc<Freezes>) -> Gate {
-    Gate::new(Arc::clone(journal), Arc::clone(policies), Arc::clone(freezes), Arc::clone(&ports.entropy))
 }
 
 fn wire_outward(

@@ -5,18 +5,20 @@ use aegis_model::agent::Endpoint;
 use aegis_model::api::{
     AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, DecisionListQuery, EncryptionKeyRotated, EndpointSet,
     EntriesQuery, FreezeRequest, Identity, IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated,
-    LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyAsk, PolicyExplanation, PolicyList, PolicyListQuery,
-    PolicyTest, PolicyTestResult, ProofQuery, ProofView, RotationProposal, RotationSet, RotationValues, RunBegun,
-    RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
+    LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyApply, PolicyAsk, PolicyDiff, PolicyDraftSet,
+    PolicyExplanation, PolicyList, PolicyListQuery, PolicyRollback, PolicySet, PolicyTest, PolicyTestResult,
+    ProofQuery, ProofView, RotationProposal, RotationSet, RotationValues, RunBegun, RunListQuery, SecretRotate,
+    SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
 };
 use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
 use aegis_model::key::KeyInfo;
 use aegis_model::outward::OutwardRecord;
+use aegis_model::policy::{PolicyRevision, PolicyRevisionInfo};
 use aegis_model::run::{Mode, Run, RunSummary, SessionView};
 use aegis_model::secret::SecretInfo;
 use aegis_model::tenant::TenantInfo;
-use aegis_model::{AgentName, EndpointName, KeyId, Operation, RunId, SecretName, SessionId, TenantId};
+use aegis_model::{AgentName, EndpointName, KeyId, Operation, PolicyName, RunId, SecretName, SessionId, TenantId};
 
 use bytes::Bytes;
 
@@ -315,6 +317,62 @@ impl Client {
     /// See [`ClientError`].
     pub async fn policy_list(&self, query: &PolicyListQuery) -> Answer<PolicyList> {
         self.read(Request::of(Operation::PolicyList).query(query)).await
+    }
+
+    /// Puts a set of policies in force in place of the tenant's own.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_apply(&self, set: &PolicyApply) -> Answer<PolicyRevisionInfo> {
+        self.read(Request::of(Operation::PolicyApply).json(set)).await
+    }
+
+    /// Puts an earlier revision of the tenant's policies in force again.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_rollback(&self, rollback: &PolicyRollback) -> Answer<PolicyRevisionInfo> {
+        self.read(Request::of(Operation::PolicyRollback).json(rollback)).await
+    }
+
+    /// Puts one policy in force beside the others, or in place of the one of its name.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_set(&self, policy: &PolicyName, set: &PolicySet) -> Answer<PolicyRevisionInfo> {
+        self.read(Request::of(Operation::PolicySet).at("policy", policy).json(set)).await
+    }
+
+    /// Takes one policy out of force.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_delete(&self, policy: &PolicyName) -> Answer<()> {
+        self.act(Request::of(Operation::PolicyDelete).at("policy", policy)).await
+    }
+
+    /// Lists the revisions of the tenant's policies, newest first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_revision_list(&self, page: &PageQuery) -> Answer<Page<PolicyRevisionInfo>> {
+        self.read(Request::of(Operation::PolicyRevisionList).query(page)).await
+    }
+
+    /// Shows a revision of the tenant's policies.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_revision_view(&self, revision: u64) -> Answer<PolicyRevision> {
+        self.read(Request::of(Operation::PolicyRevisionView).at("revision", revision)).await
+    }
+
+    /// Checks a draft, and says what it would change about the policies in force.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_diff(&self, draft: &PolicyDraftSet) -> Answer<PolicyDiff> {
+        self.read(Request::of(Operation::PolicyDiff).json(draft)).await
     }
 
     /// Runs test cases against the live policy or a draft.

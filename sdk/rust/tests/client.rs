@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
     ConsistencyQuery, DecisionListQuery, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish, InvokeRequest,
-    KeyCreate, LogQuery, PageQuery, PolicyAsk, PolicyTest, ProofQuery, RotationProposal, RotationSet, RunListQuery,
-    SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest,
+    KeyCreate, LogQuery, PageQuery, PolicyApply, PolicyAsk, PolicyDraftSet, PolicyRollback, PolicySet, PolicyTest,
+    ProofQuery, RotationProposal, RotationSet, RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate,
+    ThawRequest,
 };
 use aegis_model::exec::ExecRequest;
 use aegis_model::freeze::FreezeTarget;
+use aegis_model::policy::PolicyMode;
 use aegis_model::secret::SecretValue;
 use aegis_model::{Code, Fault, KeyId, Operation, RunId, Timestamp};
 use aegis_sdk::{Client, ClientError, ClientOptions, Deployment};
@@ -173,6 +175,7 @@ async fn call_all(client: &Client) {
     let _ = client.tenant_create(&TenantCreate { id: "acme".parse().expect("name") }).await;
     let _ = client.tenant_delete(&tenant).await;
     let _ = client.policy_list(&aegis_model::api::PolicyListQuery::default()).await;
+    policies(client, &page).await;
     let _ = client.policy_test(&PolicyTest { draft: None, cases: Vec::new() }).await;
     let _ = client.policy_explain(&ask).await;
     let _ = client.decision_list(&DecisionListQuery::default()).await;
@@ -188,6 +191,18 @@ async fn call_all(client: &Client) {
     let _ = client.freeze_list(&page).await;
     let _ = client.freeze_set(&FreezeRequest { target: FreezeTarget::All, reason: String::new() }).await;
     let _ = client.freeze_lift(&ThawRequest { target: FreezeTarget::All }).await;
+}
+
+async fn policies(client: &Client, page: &PageQuery) {
+    let name = "no-prod".parse().expect("name");
+    let set = PolicySet { mode: PolicyMode::Enforce, text: String::new(), reason: String::new() };
+    let _ = client.policy_apply(&PolicyApply::default()).await;
+    let _ = client.policy_rollback(&PolicyRollback { revision: 1, reason: String::new() }).await;
+    let _ = client.policy_set(&name, &set).await;
+    let _ = client.policy_delete(&name).await;
+    let _ = client.policy_revision_list(page).await;
+    let _ = client.policy_revision_view(7).await;
+    let _ = client.policy_diff(&PolicyDraftSet::default()).await;
 }
 
 async fn secrets(client: &Client, page: &PageQuery) {
@@ -214,6 +229,7 @@ async fn every_operation_goes_where_the_table_says() {
     let filled = |operation: &Operation| {
         let path = operation.path().replace("{name}", "triage").replace("{version}", "3").replace("{endpoint}", "prod");
         let path = path.replace("{key_id}", key_id().as_str()).replace("{tenant}", "acme");
+        let path = path.replace("{policy}", "no-prod").replace("{revision}", "7");
         let run = RunId::generate(Timestamp::from_millis(1), [7; 10]);
         let path = path.replace("{run_id}", run.as_str()).replace("{session_id}", "ada").replace("{path}", "a%20b/c");
         format!("{} /api/v1{path}", operation.method().as_str())
@@ -248,7 +264,8 @@ async fn every_request_has_key_and_correlation_id_and_every_post_an_idempotency_
 
 #[tokio::test]
 async fn a_repeat_is_the_same_request() {
-    let replies = vec![fault(Code::StoreUnavailable), Reply::Drop, ok("{\"items\":[],\"policy_hash\":\"\"}")];
+    let replies =
+        vec![fault(Code::StoreUnavailable), Reply::Drop, ok("{\"items\":[],\"revision\":0,\"policy_hash\":\"\"}")];
     let server = Server::start(replies).await;
     let deployment = Deployment::yaml("kind: Agent").with_bundle(vec![1, 2, 3]);
     let _ = server.client().agent_deploy(&deployment).await;

@@ -19,7 +19,11 @@ fn path(operation: Operation, ids: &Ids) -> String {
     let path = format!("/api/v1{}", operation.path());
     let path = path.replace("{name}", "victim").replace("{version}", "1").replace("{endpoint}", "default");
     let path = path.replace("{key_id}", &ids.key).replace("{tenant}", "acme");
-    path.replace("{run_id}", &ids.run).replace("{session_id}", "victim").replace("{path}", "file")
+    path.replace("{run_id}", &ids.run)
+        .replace("{session_id}", "victim")
+        .replace("{path}", "file")
+        .replace("{policy}", "own-tenant")
+        .replace("{revision}", "0")
 }
 
 /// A body the operation would take.
@@ -33,6 +37,12 @@ fn body(operation: Operation) -> &'static str {
         Operation::SecretSet | Operation::SecretRotate => r#"{"value":"another"}"#,
         Operation::RotationSet => r#"{"agent":"victim"}"#,
         Operation::TenantCreate => r#"{"id":"newcomer"}"#,
+        Operation::PolicyApply => {
+            r#"{"policies":[{"name":"own-tenant","text":"permit (principal, action, resource);"}]}"#
+        }
+        Operation::PolicySet => r#"{"text":"permit (principal, action, resource);"}"#,
+        Operation::PolicyRollback => r#"{"revision":0}"#,
+        Operation::PolicyDiff => r#"{"policies":[]}"#,
         Operation::PolicyTest => r#"{"cases":[{"name":"n","ask":{"action":"agent_list"},"expect":"allow"}]}"#,
         Operation::PolicyExplain => r#"{"action":"agent_list"}"#,
         Operation::SessionExec => r#"{"command":["sh","-c","echo > file"]}"#,

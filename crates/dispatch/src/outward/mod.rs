@@ -14,13 +14,13 @@ use aegis_ledger::journal::Journal;
 use aegis_model::decision::{LayerReason, PolicyLayer};
 use aegis_model::outward::{Manner, OutwardRecord, Ruling, Wanted};
 use aegis_model::port::{Clock, Entropy, Gate, Occupant};
-use aegis_model::{Code, Decision, DecisionId, Fault};
+use aegis_model::{Code, Fault};
 use aegis_policy::{
     ContextValue, GrantAction, Request, Resource, ResourceType, Sets, Subject, SubjectKind, Verdict, decide,
 };
 use async_trait::async_trait;
 
-use crate::policies::AgentGrants;
+use crate::policies::{AgentGrants, Answer};
 use crate::{Freezes, Policies};
 use record::Recorder;
 pub use tally::Counted;
@@ -38,7 +38,6 @@ pub struct Outward {
     policies: Arc<Policies>,
     freezes: Arc<Freezes>,
     clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
     journal: Arc<Journal>,
     recorder: Recorder,
     tally: Tally,
@@ -63,8 +62,8 @@ impl Outward {
     /// made where tasks can be started.
     pub fn new(parts: OutwardParts) -> Arc<Self> {
         let OutwardParts { policies, freezes, journal, clock, entropy } = parts;
-        let recorder = Recorder::start(Arc::clone(&journal), Arc::clone(&entropy));
-        Arc::new(Self { policies, freezes, clock, entropy, journal, recorder, tally: Tally::default() })
+        let recorder = Recorder::start(Arc::clone(&journal), entropy);
+        Arc::new(Self { policies, freezes, clock, journal, recorder, tally: Tally::default() })
     }
 
     /// Waits until every record that was taken is kept; no more are taken.
@@ -77,52 +76,44 @@ impl Outward {
         self.tally.counted()
     }
 
-    fn decision(&self, verdict: Verdict) -> Result<Decision, Fault> {
-        let mut random = [0; 10];
-        self.entropy.fill(&mut random).map_err(Fault::internal)?;
-        Ok(Decision {
-            id: DecisionId::generate(self.clock.now(), random),
-            allowed: verdict.allowed,
-            class: verdict.class,
-            reasons: verdict.reasons,
-            policy_hash: verdict.policy_hash,
-        })
-    }
-
     /// What the sets say. Requests differ by their paths too much to be remembered.
-    fn verdict(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Verdict {
+    fn answer(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Answer {
         if matches!(wanted.manner, Manner::Http { .. }) {
             return self.ask(grants, occupant, wanted);
         }
         let known = || grants.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(verdict) = known().get(wanted) {
-            return verdict.clone();
+        if let Some(answer) = known().get(wanted) {
+            return answer.clone();
         }
-        let verdict = self.ask(grants, occupant, wanted);
+        let answer = self.ask(grants, occupant, wanted);
         let mut known = known();
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
-        known.insert(wanted.clone(), verdict.clone());
-        verdict
+        known.insert(wanted.clone(), answer.clone());
+        answer
     }
 
     /// TLS that nobody opens is let out where HTTP is granted without looking into it, and where
     /// it is granted to pass unopened.
-    fn ask(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Verdict {
-        let sets =
-            Sets { platform: self.policies.platform(), tenant: self.policies.tenant(), grants: Some(&grants.set) };
-        let decided = |protocol: &str| decide(&sets, &request(occupant, wanted, protocol));
+    fn ask(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Answer {
+        let own = &grants.tenant;
+        let sets = Sets { platform: self.policies.platform(), tenant: &own.enforced, grants: Some(&grants.set) };
+        let decided = |protocol: &str| {
+            let request = request(occupant, wanted, protocol);
+            let verdict = decide(&sets, &request);
+            Answer { log_only: own.differs(&request, &verdict.reasons), verdict }
+        };
         match wanted.manner {
             Manner::Http { .. } => decided("http"),
             Manner::Tcp => decided("tcp"),
             Manner::Tls => {
                 let first = decided("http");
-                if first.allowed {
+                if first.verdict.allowed {
                     return first;
                 }
                 let second = decided("passthrough");
-                if second.allowed { second } else { first }
+                if second.verdict.allowed { second } else { first }
             }
         }
     }
@@ -180,9 +171,10 @@ impl Gate for Outward {
             return Err(Fault::new(Code::Frozen, format!("agent `{}` is frozen", occupant.agent)));
         }
         let grants = self.policies.agent_grants(&occupant.tenant, &occupant.agent, occupant.version).await?;
-        let verdict = self.verdict(&grants, occupant, wanted);
+        let Answer { verdict, log_only } = self.answer(&grants, occupant, wanted);
         let passes = verdict.allowed || passes_observed(occupant, wanted, &verdict);
-        Ok(Ruling { decision: self.decision(verdict)?, passes, generation: grants.generation })
+        let decision = self.policies.decision(verdict, self.clock.now(), log_only)?;
+        Ok(Ruling { decision, passes, generation: grants.generation })
     }
 
     async fn ports(&self, occupant: &Occupant, host: &str) -> Result<Vec<u16>, Fault> {

@@ -1,10 +1,11 @@
 //! Runs and sessions as documents. Pure.
 
-use aegis_model::record::{Change, Expect, Kind, Put, Record, RecordKey};
+use aegis_model::record::{Change, Expect, Kind, RecordKey};
 use aegis_model::run::{Run, Session};
-use aegis_model::{Code, Fault, RunId, SessionId, TenantId};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use aegis_model::{Fault, RunId, SessionId, TenantId};
+
+use crate::document::put;
+pub use crate::document::read;
 
 /// The index value of what has not ended; what has is not in that index.
 pub const OPEN: &str = "open";
@@ -36,21 +37,4 @@ pub fn put_session(tenant: &TenantId, session: &Session, expect: Expect) -> Resu
 
 fn open(terminal: bool) -> Option<(&'static str, String)> {
     (!terminal).then(|| ("open", OPEN.to_owned()))
-}
-
-fn put(
-    key: RecordKey,
-    expect: Expect,
-    document: &impl Serialize,
-    index: Vec<(&'static str, String)>,
-    terminal: bool,
-) -> Result<Change, Fault> {
-    let body = serde_json::to_vec(document).map_err(Fault::internal)?.into();
-    Ok(Change::Put(Put { key, expect, body, index, terminal }))
-}
-
-/// A document in its type; one that cannot be read was altered.
-pub fn read<T: DeserializeOwned>(record: &Record) -> Result<T, Fault> {
-    serde_json::from_slice(&record.body)
-        .map_err(|error| Fault::new(Code::Tampered, "stored data was altered; refusing to use it").caused_by(error))
 }

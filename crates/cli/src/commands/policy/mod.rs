@@ -1,13 +1,19 @@
 //! `aegis policy …`.
 
+mod apply;
 mod denials;
+mod diff;
 mod explain;
+mod files;
+mod lines;
 mod list;
+mod rollback;
 mod snippet;
 mod test;
 
 use aegis_model::api::PolicyRule;
 use aegis_model::decision::LayerReason;
+use aegis_model::policy::PolicyMode;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -19,6 +25,9 @@ use crate::output::{Style, clean, clean_lines};
 #[command(after_help = "Example:\n  aegis policy explain --action agent_delete --as-role operator")]
 pub(crate) enum Verb {
     List(list::Arguments),
+    Apply(apply::Arguments),
+    Diff(diff::Arguments),
+    Rollback(rollback::Arguments),
     Test(test::Arguments),
     Explain(explain::Arguments),
     Denials(denials::Arguments),
@@ -27,6 +36,9 @@ pub(crate) enum Verb {
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::List(arguments) => list::run(context, &arguments),
+        Verb::Apply(arguments) => apply::run(context, &arguments),
+        Verb::Diff(arguments) => diff::run(context, &arguments),
+        Verb::Rollback(arguments) => rollback::run(context, &arguments),
         Verb::Test(arguments) => test::run(context, &arguments),
         Verb::Explain(arguments) => explain::run(context, &arguments),
         Verb::Denials(arguments) => denials::run(context, arguments),
@@ -45,9 +57,13 @@ fn word(value: &impl Serialize) -> String {
 fn draw_rule(rule: &PolicyRule, style: Style) -> String {
     let agent = rule.agent.as_ref().map(|agent| format!(" (agent `{agent}`)")).unwrap_or_default();
     let name = style.strong(&clean(&format!("{}/{}", rule.layer.as_str(), rule.id)));
+    let mode = match rule.mode {
+        Some(PolicyMode::LogOnly) => style.warn(" LOG_ONLY"),
+        _ => String::new(),
+    };
     let text = clean_lines(rule.text.trim());
     let text = text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n");
-    format!("  {name}{agent}\n{text}")
+    format!("  {name}{mode}{agent}\n{text}")
 }
 
 /// What one set said, in a sentence.

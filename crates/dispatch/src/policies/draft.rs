@@ -1,0 +1,85 @@
+//! A tenant's set on its way in: its bounds, and its compiling off the threads that answer
+//! requests. Must not know what is in force.
+
+use aegis_model::api::{PolicyDraft, PolicyDraftSet};
+use aegis_model::decision::PolicyLayer;
+use aegis_model::policy::{POLICIES_MAX, POLICIES_SIZE_MAX_BYTES, Policy, PolicyMode};
+use aegis_model::{Code, Fault};
+use aegis_policy::{PolicyProblem, PolicySet, PolicySource};
+use tokio::sync::Semaphore;
+
+/// How many sets are compiled at once: a large one keeps a processor busy for a while.
+static COMPILING: Semaphore = Semaphore::const_new(1);
+/// How many problems of a set are told.
+const PROBLEMS_MAX: usize = 100;
+
+/// A tenant's set, compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    /// What was compiled.
+    pub draft: PolicyDraftSet,
+    /// What counts of it.
+    pub enforced: PolicySet,
+    /// What would count if all of it did, where that is more.
+    pub trial: Option<PolicySet>,
+}
+
+/// Compiles a draft.
+///
+/// # Errors
+/// `PolicyInvalid`, naming each problem with line and column; `Validation` when it is too large.
+pub async fn compiled(draft: PolicyDraft, pointer: &'static str) -> Result<Compiled, Fault> {
+    let (draft, whole) = match draft {
+        PolicyDraft::Set(set) => (set, None),
+        PolicyDraft::Text(text) => (PolicyDraftSet::default(), Some(text)),
+    };
+    check_bounds(&draft, whole.as_deref(), pointer)?;
+    let _turn = COMPILING.acquire().await.map_err(Fault::internal)?;
+    tokio::task::spawn_blocking(move || compile(draft, whole, pointer)).await.map_err(Fault::internal)?
+}
+
+fn check_bounds(draft: &PolicyDraftSet, whole: Option<&str>, pointer: &str) -> Result<(), Fault> {
+    if draft.policies.len() > POLICIES_MAX {
+        let rule = format!("a set has at most {POLICIES_MAX} policies");
+        return Err(Fault::new(Code::Validation, rule).at(&format!("{pointer}/policies")));
+    }
+    let size: usize = draft.policies.iter().map(|policy| policy.text.len()).sum();
+    if size + whole.map_or(0, str::len) > POLICIES_SIZE_MAX_BYTES {
+        let rule = format!("the policies are longer than {POLICIES_SIZE_MAX_BYTES} bytes together");
+        return Err(Fault::new(Code::Validation, rule).at(pointer));
+    }
+    Ok(())
+}
+
+/// One text has no name of its own; its rules are called `draft/1`, `draft/2`, ….
+fn compile(draft: PolicyDraftSet, whole: Option<String>, pointer: &str) -> Result<Compiled, Fault> {
+    let source = |policy: &Policy| PolicySource { id: policy.name.to_string(), text: policy.text.clone() };
+    let whole = whole.map(|text| PolicySource { id: "draft".to_owned(), text });
+    let all: Vec<PolicySource> = draft.policies.iter().map(source).chain(whole.clone()).collect();
+    let counting = draft.policies.iter().filter(|policy| policy.mode == PolicyMode::Enforce);
+    let enforced: Vec<PolicySource> = counting.map(source).chain(whole).collect();
+    let compiled = |sources: &[PolicySource]| {
+        PolicySet::compile(PolicyLayer::Tenant, sources).map_err(|problems| invalid(&draft, problems, pointer))
+    };
+    let complete = compiled(&all)?;
+    match enforced.len() == all.len() {
+        true => Ok(Compiled { draft, enforced: complete, trial: None }),
+        false => Ok(Compiled { enforced: compiled(&enforced)?, trial: Some(complete), draft }),
+    }
+}
+
+fn invalid(draft: &PolicyDraftSet, problems: Vec<PolicyProblem>, pointer: &str) -> Fault {
+    let first = problems.first().map(ToString::to_string).unwrap_or_default();
+    let place = problems.first().and_then(|problem| place(draft, &problem.id));
+    let at = place.map_or_else(|| pointer.to_owned(), |index| format!("{pointer}/policies/{index}/text"));
+    let count = problems.len();
+    let shown: Vec<PolicyProblem> = problems.into_iter().take(PROBLEMS_MAX).collect();
+    Fault::new(Code::PolicyInvalid, format!("the policies are not valid: {first}"))
+        .at(&at)
+        .with("problems", serde_json::json!(shown))
+        .with("problems_count", count)
+}
+
+fn place(draft: &PolicyDraftSet, id: &str) -> Option<usize> {
+    draft.policies.iter().position(|policy| policy.name.as_str() == id)
+}
