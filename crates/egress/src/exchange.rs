@@ -195,11 +195,11 @@ impl<'w> Exchanges<'w> {
         let meter = Arc::clone(&case.meter);
         let done = tokio::select! {
             done = exchanged(side, &mut upstream.side, (&head, &wanted), &meter) => Ok(done),
-            state = meter.ended() => Err(state),
+            stop = meter.ended() => Err(stop),
         };
         match done {
-            Err(state) => {
-                case.close(state).await;
+            Err(stop) => {
+                case.close(stop.into()).await;
                 Ok(false)
             }
             Ok(Ok(done)) => {

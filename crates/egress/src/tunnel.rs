@@ -234,7 +234,7 @@ impl Tunnel<'_> {
         let inside = Arc::clone(side.stream());
         let state = tokio::select! {
             _ = relay((&*inside, &*upstream), said, &meter) => OutwardState::Ended,
-            state = meter.ended() => state,
+            stop = meter.ended() => stop.into(),
         };
         case.close(state).await;
     }

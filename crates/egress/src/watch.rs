@@ -5,9 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use aegis_model::outward::OutwardState;
-
-use crate::live::Live;
+use crate::live::{Live, Stop};
 use crate::{Egress, locked};
 
 /// How often is looked.
@@ -51,7 +49,7 @@ impl Egress {
     pub(crate) async fn judge_again(&self, live: &Live) {
         match self.gate.judge(&live.occupant, &live.wanted).await {
             Ok(ruling) if ruling.passes => live.generation.store(ruling.generation, Ordering::Relaxed),
-            _ => live.meter.end(OutwardState::Revoked),
+            _ => live.meter.end(Stop::Revoked),
         }
     }
 
@@ -62,9 +60,9 @@ impl Egress {
         let now_ns = self.clock.elapsed_ns();
         for live in self.all_live() {
             if live.occupant.is_gone() {
-                live.meter.end(OutwardState::Revoked);
+                live.meter.end(Stop::Revoked);
             } else if live.meter.rests_ns() > idle_ns || now_ns.saturating_sub(live.begun_ns) > lifetime_ns {
-                live.meter.end(OutwardState::Exceeded);
+                live.meter.end(Stop::Exceeded);
             }
         }
     }
