@@ -192,7 +192,7 @@ impl<'w> Exchanges<'w> {
             Ok(upstream) => upstream,
             Err(no) => return Err((case.fail(no).await, what)),
         };
-        let meter = Arc::clone(&case.meter);
+        let meter = Arc::clone(case.meter());
         let done = tokio::select! {
             done = exchanged(side, &mut upstream.side, (&head, &wanted), &meter) => Ok(done),
             stop = meter.ended() => Err(stop),

@@ -1,8 +1,8 @@
 //! What is open now: how much each connection has moved, when it moved something last, and the
 //! word that ends it. Must not know how bytes move.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aegis_model::outward::{OutwardState, Wanted};
 use aegis_model::port::{Clock, Occupant};
@@ -90,10 +90,8 @@ impl Meter {
 pub(crate) struct Live {
     /// Whose.
     pub(crate) occupant: Arc<Occupant>,
-    /// What it was let out for.
-    pub(crate) wanted: Wanted,
-    /// By which generation of the policy it was last judged.
-    pub(crate) generation: AtomicU64,
+    /// What must go on being allowed: what it was let out for.
+    pub(crate) wanted: Mutex<Wanted>,
     /// How much it moves.
     pub(crate) meter: Arc<Meter>,
     /// When it began.

@@ -230,7 +230,7 @@ impl Tunnel<'_> {
     /// Moves bytes until one side has enough, or the word comes that ends it.
     async fn relayed(&self, side: &mut Side, (case, upstream): (Case, Arc<dyn Stream>)) {
         let said = side.take();
-        let meter = Arc::clone(&case.meter);
+        let meter = Arc::clone(case.meter());
         let inside = Arc::clone(side.stream());
         let state = tokio::select! {
             _ = relay((&*inside, &*upstream), said, &meter) => OutwardState::Ended,

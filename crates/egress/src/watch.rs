@@ -47,8 +47,9 @@ impl Egress {
 
     /// Ends it if it is not let out any more; or if nobody can say.
     pub(crate) async fn judge_again(&self, live: &Live) {
-        match self.gate.judge(&live.occupant, &live.wanted).await {
-            Ok(ruling) if ruling.passes => live.generation.store(ruling.generation, Ordering::Relaxed),
+        let wanted = locked(&live.wanted).clone();
+        match self.gate.judge(&live.occupant, &wanted).await {
+            Ok(ruling) if ruling.passes => {}
             _ => live.meter.end(Stop::Revoked),
         }
     }
