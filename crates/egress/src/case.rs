@@ -177,15 +177,12 @@ impl Case {
         let number = egress.numbers.fetch_add(1, Ordering::Relaxed);
         let live = Arc::new(Live {
             occupant: Arc::clone(&room.occupant),
-            wanted: Mutex::new(wanted),
+            wanted: Mutex::new(vec![wanted]),
             meter: Meter::new(room, &egress.clock),
             begun_ns: egress.clock.elapsed_ns(),
         });
         locked(&egress.live).insert(number, Arc::clone(&live));
-        // What has changed since it was judged may have been looked through before it was here.
-        if egress.generation.load(Ordering::Acquire) > ruling.generation {
-            egress.judge_again(&live).await;
-        }
+        egress.catch_up(&live, ruling.generation).await;
         Ok(Self { egress: Arc::clone(egress), room: Arc::clone(room), record, number, live })
     }
 
@@ -230,16 +227,23 @@ impl Case {
         self.allowed_at(wanted, &checked.private).await
     }
 
-    /// Whether a grant names the range of each of these.
+    /// Whether a grant names the range of each of these. From now on it is this that must go on
+    /// being allowed.
     async fn allowed_at(&mut self, wanted: &Wanted, private: &[IpAddr]) -> Result<(), No> {
+        let mut there = Vec::with_capacity(private.len());
+        let mut oldest = u64::MAX;
         for address in private {
-            let there = Wanted { private_address: Some(*address), ..wanted.clone() };
-            let ruling = self.egress.gate.judge(&self.room.occupant, &there).await.map_err(No::Unable)?;
+            let wanted = Wanted { private_address: Some(*address), ..wanted.clone() };
+            let ruling = self.egress.gate.judge(&self.room.occupant, &wanted).await.map_err(No::Unable)?;
             if !ruling.passes {
                 return Err(self.refuse(*address, Refusal::Address));
             }
-            // From now on it is this that must go on being allowed.
+            oldest = oldest.min(ruling.generation);
+            there.push(wanted);
+        }
+        if !there.is_empty() {
             *locked(&self.live.wanted) = there;
+            self.egress.catch_up(&self.live, oldest).await;
         }
         Ok(())
     }
@@ -281,3 +285,7 @@ impl Case {
         no
     }
 }
+
+#[cfg(test)]
+#[path = "case_tests.rs"]
+mod tests;

@@ -90,8 +90,9 @@ impl Meter {
 pub(crate) struct Live {
     /// Whose.
     pub(crate) occupant: Arc<Occupant>,
-    /// What must go on being allowed: what it was let out for.
-    pub(crate) wanted: Mutex<Wanted>,
+    /// What must go on being allowed: what it was let out for, at each address that needs a grant
+    /// of its own.
+    pub(crate) wanted: Mutex<Vec<Wanted>>,
     /// How much it moves.
     pub(crate) meter: Arc<Meter>,
     /// When it began.

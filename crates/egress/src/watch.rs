@@ -45,12 +45,22 @@ impl Egress {
         locked(&self.live).values().cloned().collect()
     }
 
+    /// Judges it again if the policy is of a later generation than the one it was judged by: what
+    /// is open may have been looked through before this was watched.
+    pub(crate) async fn catch_up(&self, live: &Live, generation: u64) {
+        if self.generation.load(Ordering::Acquire) > generation {
+            self.judge_again(live).await;
+        }
+    }
+
     /// Ends it if it is not let out any more; or if nobody can say.
     pub(crate) async fn judge_again(&self, live: &Live) {
-        let wanted = locked(&live.wanted).clone();
-        match self.gate.judge(&live.occupant, &wanted).await {
-            Ok(ruling) if ruling.passes => {}
-            _ => live.meter.end(Stop::Revoked),
+        let all = locked(&live.wanted).clone();
+        for wanted in all {
+            if !self.gate.judge(&live.occupant, &wanted).await.is_ok_and(|ruling| ruling.passes) {
+                live.meter.end(Stop::Revoked);
+                return;
+            }
         }
     }
 
