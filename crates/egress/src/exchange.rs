@@ -193,11 +193,8 @@ impl<'w> Exchanges<'w> {
             Err(no) => return Err((case.fail(no).await, what)),
         };
         let meter = Arc::clone(case.meter());
-        let done = tokio::select! {
-            done = exchanged(side, &mut upstream.side, (&head, &wanted), &meter) => Ok(done),
-            stop = meter.ended() => Err(stop),
-        };
-        match done {
+        let work = exchanged(side, &mut upstream.side, (&head, &wanted), &meter);
+        match meter.unless_ended(work).await {
             Err(stop) => {
                 case.close(stop.into()).await;
                 Ok(false)

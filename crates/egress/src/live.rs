@@ -84,6 +84,16 @@ impl Meter {
     pub(crate) async fn ended(&self) -> Stop {
         *self.stop.wait().await
     }
+
+    /// Does this until it is done, or until the word comes that ends it. What was ended
+    /// before is not begun.
+    pub(crate) async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        tokio::select! {
+            biased;
+            stop = self.ended() => Err(stop),
+            done = work => Ok(done),
+        }
+    }
 }
 
 /// A connection that is open.
@@ -98,3 +108,7 @@ pub(crate) struct Live {
     /// When it began.
     pub(crate) begun_ns: u64,
 }
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

@@ -232,11 +232,8 @@ impl Tunnel<'_> {
         let said = side.take();
         let meter = Arc::clone(case.meter());
         let inside = Arc::clone(side.stream());
-        let state = tokio::select! {
-            _ = relay((&*inside, &*upstream), said, &meter) => OutwardState::Ended,
-            stop = meter.ended() => stop.into(),
-        };
-        case.close(state).await;
+        let ended = meter.unless_ended(relay((&*inside, &*upstream), said, &meter)).await;
+        case.close(ended.map_or_else(OutwardState::from, |_| OutwardState::Ended)).await;
     }
 }
 
