@@ -84,11 +84,10 @@ impl Tunnel<'_> {
     async fn try_carry(&self, side: &mut Side) -> Result<(), No> {
         let way = self.way;
         if !way.may_begin() {
-            return Err(way.too_much(&shown(self.host), Some(self.port)).await);
+            return Err(way.too_much(self.host, Some(self.port)).await);
         }
         let Ok(host) = HostName::read(self.host) else {
-            let about = About { host: shown(self.host), port: Some(self.port), manner: "tcp", request: None };
-            return Err(way.egress.refuse(&way.room, &about, (None, Refusal::Name)).await);
+            return Err(way.refuse((self.host, Some(self.port), "tcp"), Refusal::Name).await);
         };
         match self.may(&host).await? {
             May::Bytes(ruling) => self.bytes(side, self.wanted(&host, Manner::Tcp), &ruling).await,
@@ -186,8 +185,7 @@ impl Tunnel<'_> {
             None if side.has_said_something() => Refusal::Protocol,
             None => return Ok(()),
         };
-        let about = About::from(&self.wanted(host, Manner::Tls));
-        self.way.egress.refuse(&self.way.room, &about, (None, refusal)).await;
+        self.way.refuse((host.as_str(), Some(self.port), Manner::Tls.as_str()), refusal).await;
         let _ = side.write(&TLS_DENIED).await;
         Ok(())
     }
