@@ -1,5 +1,6 @@
 //! What a program inside is told when it is not let out: a code, a reason in one word, and a
 //! handle by which people find the whole record. Nothing that would be a map of the rules.
+//! Must not know: how it was decided, and over what it is sent.
 
 use aegis_model::outward::Refusal;
 use aegis_model::{Code, DecisionId, Fault};

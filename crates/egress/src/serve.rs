@@ -1,5 +1,6 @@
 //! What is opened inside, served: as a proxy of HTTP, as one of SOCKS, as a connection to a name
-//! that was resolved, as the question whether a name may be reached.
+//! that was resolved, as the question whether a name may be reached. Must not know: rules, and
+//! what a connection carries once it stands.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! How much may leave, and how long it may take.
+//! How much may leave, and how long it may take. Must not know where that is written down.
 
 use std::net::SocketAddr;
 use std::time::Duration;

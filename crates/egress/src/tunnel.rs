@@ -1,6 +1,7 @@
 //! A connection to a host and a port, whatever it is going to carry: what may be carried is asked
 //! first, and then the first bytes are looked at. TLS must name the host that was asked for;
 //! what is HTTP is judged request by request; other bytes need a grant of their own.
+//! Must not know: grants, and how names are resolved.
 
 use std::sync::Arc;
 use std::time::Duration;
