@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aegis_door::dns::{Answers, DnsProblem, Kind, Rcode, framed, unframed, write_query};
 use aegis_model::port::{Clock, Entropy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
+
+use crate::locked;
 
 /// How long one server is waited for.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -99,12 +101,12 @@ impl Names {
     }
 
     fn known(&self, name: &str, now_ns: u64) -> Option<Vec<IpAddr>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = locked(&self.known);
         known.get(name).filter(|known| now_ns < known.until_ns).map(|known| known.addresses.clone())
     }
 
     fn learn(&self, name: &str, addresses: &[IpAddr], until_ns: u64) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = locked(&self.known);
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
@@ -112,7 +114,7 @@ impl Names {
     }
 
     async fn machine(&self, now_ns: u64) -> Machine {
-        let read = self.machine.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = locked(&self.machine).clone();
         if let Some(machine) = read.filter(|machine| now_ns.saturating_sub(machine.read_ns) < SETTINGS_NS) {
             return machine;
         }
@@ -121,7 +123,7 @@ impl Names {
             given => given.to_vec(),
         };
         let machine = Machine { read_ns: now_ns, servers, hosts: Arc::new(hosts(&text_of("/etc/hosts").await)) };
-        *self.machine.lock().unwrap_or_else(PoisonError::into_inner) = Some(machine.clone());
+        *locked(&self.machine) = Some(machine.clone());
         machine
     }
 
