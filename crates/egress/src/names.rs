@@ -12,6 +12,7 @@ use aegis_model::port::{Clock, Entropy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
+use crate::address::unspecified_like;
 use crate::locked;
 
 /// How long one server is waited for.
@@ -177,10 +178,8 @@ impl Question<'_> {
     }
 
     async fn put_by_datagram(&self, server: SocketAddr) -> Result<Answers, Unanswered> {
-        let any: IpAddr =
-            if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
         // The kernel chooses the port, at random, and takes in datagrams of this server only.
-        let socket = UdpSocket::bind((any, 0)).await?;
+        let socket = UdpSocket::bind((unspecified_like(server.ip()), 0)).await?;
         socket.connect(server).await?;
         socket.send(&write_query(self.id, self.name, self.kind)?).await?;
         let mut datagram = vec![0; DATAGRAM_BYTES];
