@@ -3,62 +3,12 @@
 
 use std::time::Duration;
 
-use aegis_model::port::{Clock, Entropy, EntropyError, Gate, Occupant};
-use aegis_model::{Decision, ReasonClass, TenantId};
-use async_trait::async_trait;
+use aegis_model::port::Gate;
 
 use super::*;
 use crate::live::Stop;
+use crate::played::{Played, Still, occupant};
 use crate::settings::Settings;
-
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(0)
-    }
-    fn elapsed_ns(&self) -> u64 {
-        0
-    }
-}
-
-impl Entropy for Still {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
-        buffer.fill(1);
-        Ok(())
-    }
-}
-
-/// Lets everything out but what lies at closed addresses, by the first generation of its policy.
-#[derive(Default)]
-struct Played {
-    closed: Mutex<Vec<IpAddr>>,
-    /// What is closed as soon as something was judged at an address.
-    closed_next: Mutex<Vec<IpAddr>>,
-}
-
-#[async_trait]
-impl Gate for Played {
-    async fn judge(&self, _: &Occupant, wanted: &Wanted) -> Result<Ruling, Fault> {
-        let passes = wanted.private_address.is_none_or(|address| !locked(&self.closed).contains(&address));
-        if wanted.private_address.is_some() {
-            locked(&self.closed).append(&mut locked(&self.closed_next));
-        }
-        let id = DecisionId::generate(Timestamp::from_millis(0), [1; 10]);
-        let class = if passes { ReasonClass::Permitted } else { ReasonClass::NotPermitted };
-        let decision = Decision { id, allowed: passes, class, reasons: Vec::new(), policy_hash: String::new() };
-        Ok(Ruling { decision, passes, generation: 1 })
-    }
-    async fn ports(&self, _: &Occupant, _: &str) -> Result<Vec<u16>, Fault> {
-        Ok(Vec::new())
-    }
-    async fn record(&self, _: &Occupant, _: OutwardRecord) -> Result<(), Fault> {
-        Ok(())
-    }
-    async fn changed(&self, _: u64) -> u64 {
-        std::future::pending().await
-    }
-}
 
 fn wanted() -> Wanted {
     Wanted { host: "db.example.com".to_owned(), port: 443, manner: Manner::Tls, private_address: None }
@@ -71,8 +21,7 @@ fn addresses() -> Vec<IpAddr> {
 async fn opened(gate: &Arc<Played>) -> Case {
     let gate: Arc<dyn Gate> = Arc::<Played>::clone(gate);
     let egress = Egress::new(gate, Settings::default(), Arc::new(Still), Arc::new(Still));
-    let occupant = Occupant::new(TenantId::first(), ("agent".parse().unwrap(), 1), "process");
-    let room = egress.room(&Arc::new(occupant));
+    let room = egress.room(&occupant());
     let ruling = egress.judged(&room, &wanted()).await.unwrap();
     Case::open(&egress, &room, (wanted(), &ruling)).await.unwrap()
 }

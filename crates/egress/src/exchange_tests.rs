@@ -4,24 +4,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use aegis_model::port::{Clock, Occupant};
-use aegis_model::{TenantId, Timestamp};
+use aegis_model::port::Clock;
 
 use super::*;
 use crate::http::parse_request;
+use crate::played::{Still, occupant};
 use crate::room::Room;
 use crate::settings::Settings;
-
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(0)
-    }
-    fn elapsed_ns(&self) -> u64 {
-        0
-    }
-}
 
 /// Says what it was given, and takes in only so many bytes.
 struct Played {
@@ -57,8 +46,7 @@ impl Stream for Played {
 /// Whether the program and the host may be asked for more after this, when the host answers at
 /// once and takes in only so many bytes of the body.
 async fn may_go_on(asked: &str, body_taken: usize) -> (bool, bool) {
-    let occupant = Occupant::new(TenantId::first(), ("agent".parse().unwrap(), 1), "process");
-    let room = Room::new(Arc::new(occupant), &Settings::default(), 0);
+    let room = Room::new(occupant(), &Settings::default(), 0);
     let clock: Arc<dyn Clock> = Arc::new(Still);
     let meter = Meter::new(&room, &clock);
     let head = parse_request(asked.as_bytes(), &Limits::default(), &mut HeadScanner::new()).unwrap();

@@ -1,25 +1,12 @@
 //! The word that ends a connection.
 
-use aegis_model::{TenantId, Timestamp};
-
 use super::*;
+use crate::played::{Still, occupant};
 use crate::settings::Settings;
 
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(0)
-    }
-    fn elapsed_ns(&self) -> u64 {
-        0
-    }
-}
-
 fn meter(settings: &Settings) -> Arc<Meter> {
-    let occupant = Occupant::new(TenantId::first(), ("agent".parse().unwrap(), 1), "process");
     let clock: Arc<dyn Clock> = Arc::new(Still);
-    Meter::new(&Room::new(Arc::new(occupant), settings, 0), &clock)
+    Meter::new(&Room::new(occupant(), settings, 0), &clock)
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use aegis_model::port::Gate;
+
 use crate::live::{Live, Stop};
 use crate::{Egress, locked};
 
@@ -14,21 +16,32 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Looks after what that way out has open, for as long as it is there.
 pub(crate) fn start(egress: &Arc<Egress>) {
     tokio::spawn(look(Arc::downgrade(egress)));
+    tokio::spawn(tell(Arc::downgrade(egress)));
     tokio::spawn(follow(Arc::downgrade(egress), Arc::clone(&egress.gate)));
 }
 
-#[expect(clippy::disallowed_methods, reason = "a chore that waits for its time")]
 async fn look(egress: Weak<Egress>) {
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let Some(egress) = egress.upgrade() else { return };
+    while let Some(egress) = at_next_look(&egress).await {
         egress.end_idle();
+    }
+}
+
+/// On its own: while records cannot be kept, telling waits, and looking must not.
+async fn tell(egress: Weak<Egress>) {
+    while let Some(egress) = at_next_look(&egress).await {
         egress.tell_repeated().await;
     }
 }
 
+/// The way out, when it is time to look again; nothing once it is gone.
+#[expect(clippy::disallowed_methods, reason = "a chore that waits for its time")]
+async fn at_next_look(egress: &Weak<Egress>) -> Option<Arc<Egress>> {
+    tokio::time::sleep(LOOK).await;
+    egress.upgrade()
+}
+
 /// With each change of the policy, what is open is judged again.
-async fn follow(egress: Weak<Egress>, gate: Arc<dyn aegis_model::port::Gate>) {
+async fn follow(egress: Weak<Egress>, gate: Arc<dyn Gate>) {
     let mut seen = 0;
     loop {
         seen = gate.changed(seen).await;
@@ -90,3 +103,7 @@ impl Egress {
         locked(&self.rooms).retain(|_, room| !(room.occupant.is_gone() && room.is_empty()));
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;
