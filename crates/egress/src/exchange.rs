@@ -126,7 +126,7 @@ impl<'w> Exchanges<'w> {
         match self.try_carry(side, head).await {
             Ok(goes_on) => goes_on,
             Err((no, what)) => {
-                let _ = side.write(&no.http(&self.way.room, &what)).await;
+                self.way.tell(side, &no.http(&self.way.room, &what)).await;
                 false
             }
         }

@@ -1,12 +1,14 @@
-//! What tests play: a clock that stands, a gate that does what it is told. Must not know what is
+//! What tests play: a clock that stands, a gate and streams that do what they are told. Must not know what is
 //! tested.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
+use aegis_model::boxes::BoxError;
 use aegis_model::outward::{OutwardRecord, Ruling, Wanted};
-use aegis_model::port::{Clock, Entropy, EntropyError, Gate, Occupant};
+use aegis_model::port::{Clock, Entropy, EntropyError, Gate, Occupant, Stream};
 use aegis_model::{Decision, DecisionId, Fault, ReasonClass, TenantId, Timestamp};
 use async_trait::async_trait;
 
@@ -63,6 +65,38 @@ impl Gate for Played {
     async fn changed(&self, _: u64) -> u64 {
         std::future::pending().await
     }
+}
+
+/// Says what it was given, and takes in only so many bytes.
+pub(crate) struct Talker {
+    says: Mutex<Vec<u8>>,
+    takes: AtomicUsize,
+}
+
+impl Talker {
+    /// What it says, and how much it takes in.
+    pub(crate) fn new(says: &[u8], takes: usize) -> Arc<Self> {
+        Arc::new(Self { says: Mutex::new(says.to_vec()), takes: AtomicUsize::new(takes) })
+    }
+}
+
+impl Stream for Talker {
+    fn poll_read(&self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, BoxError>> {
+        let mut says = locked(&self.says);
+        let length = says.len().min(buffer.len());
+        if length == 0 {
+            return Poll::Pending;
+        }
+        buffer[..length].copy_from_slice(&says[..length]);
+        says.drain(..length);
+        Poll::Ready(Ok(length))
+    }
+    fn poll_write(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, BoxError>> {
+        let length = self.takes.load(Ordering::Relaxed).min(bytes.len());
+        self.takes.fetch_sub(length, Ordering::Relaxed);
+        if length == 0 { Poll::Pending } else { Poll::Ready(Ok(length)) }
+    }
+    fn shut(&self) {}
 }
 
 /// Somebody in a box.

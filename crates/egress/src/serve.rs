@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aegis_model::boxes::BoxError;
 use aegis_model::outward::Refusal;
 use aegis_model::port::{NameAsker, Opening, Stream, Towards};
 
@@ -129,6 +128,11 @@ impl Way {
         tokio::time::timeout(patience, reading).await.ok().flatten()
     }
 
+    /// Tells the program something, if it takes that in before long.
+    pub(crate) async fn tell(&self, side: &Side, bytes: &[u8]) -> Option<()> {
+        tokio::time::timeout(self.egress.settings.head, side.write(bytes)).await.ok()?.ok()
+    }
+
     /// Refuses something about which nobody was asked: its host as it was spelt, its port, and how
     /// it is spoken to, as far as these are known.
     pub(crate) async fn refuse(&self, (host, port, manner): (&str, Option<u16>, &'static str), refusal: Refusal) -> No {
@@ -167,7 +171,7 @@ impl Way {
                     }
                 }
                 Target::Origin(_) | Target::Asterisk => {
-                    let _ = side.write(&answer::misled()).await;
+                    self.tell(side, &answer::misled()).await;
                     return;
                 }
             }
@@ -187,7 +191,7 @@ impl Way {
             }
             Some(Err(problem)) => {
                 self.malformed(ANY).await;
-                let _ = side.write(&answer::unreadable(&problem)).await;
+                self.tell(side, &answer::unreadable(&problem)).await;
                 None
             }
             // What was begun and never became whole is refused like what is wrong.
@@ -206,7 +210,7 @@ impl Way {
                 Destination::Address(address) => address.to_string(),
             };
             if request.command != Command::Connect {
-                let _ = side.write(&Reply::CommandNotSupported.write()).await;
+                self.tell(side, &Reply::CommandNotSupported.write()).await;
                 return;
             }
             Tunnel { way: self, host: &host, port: request.port, tongue: Tongue::Socks }.carry(side).await;
@@ -216,11 +220,11 @@ impl Way {
     async fn socks_request(&self, side: &mut Side) -> Option<Request> {
         let (greeting, used) = self.said(side, |taken| Greeting::read(taken).transpose()).await?.ok()?;
         side.used(used);
-        side.write(&socks::write_method(greeting.method)).await.ok()?;
+        self.tell(side, &socks::write_method(greeting.method)).await?;
         if greeting.method? == Method::Password {
             let (_, used) = self.said(side, |taken| Login::read(taken).transpose()).await?.ok()?;
             side.used(used);
-            side.write(&socks::write_login_ok()).await.ok()?;
+            self.tell(side, &socks::write_login_ok()).await?;
         }
         match self.said(side, |taken| Request::read(taken).transpose()).await? {
             Ok((request, used)) => {
@@ -229,7 +233,7 @@ impl Way {
             }
             Err(problem) => {
                 if let Some(reply) = problem.reply() {
-                    let _: Result<(), BoxError> = side.write(&reply.write()).await;
+                    self.tell(side, &reply.write()).await;
                 }
                 None
             }
@@ -241,3 +245,7 @@ impl Way {
 pub(crate) fn shown(name: &str) -> String {
     name.escape_debug().take(255).collect()
 }
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

@@ -24,7 +24,7 @@ pub struct Settings {
     pub lifetime: Duration,
     /// How long finding and reaching a host may take.
     pub connect: Duration,
-    /// How long a program may take to say what it wants.
+    /// How long a program may take to say what it wants, and to take in what it is told.
     pub head: Duration,
 }
 

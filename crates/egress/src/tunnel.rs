@@ -60,7 +60,7 @@ impl Tunnel<'_> {
     pub(crate) async fn carry(&self, side: &mut Side) {
         if let Err(no) = self.try_carry(side).await {
             let told = self.told(&no, side).await;
-            let _ = side.write(&told).await;
+            self.way.tell(side, &told).await;
         }
     }
 
@@ -169,7 +169,7 @@ impl Tunnel<'_> {
         };
         case.refused(refusal);
         case.close(OutwardState::Refused).await;
-        let _ = side.write(&TLS_DENIED).await;
+        self.way.tell(side, &TLS_DENIED).await;
         Ok(())
     }
 
@@ -187,7 +187,7 @@ impl Tunnel<'_> {
             None => return Ok(()),
         };
         self.way.refuse((host.as_str(), Some(self.port), Manner::Tls.as_str()), refusal).await;
-        let _ = side.write(&TLS_DENIED).await;
+        self.way.tell(side, &TLS_DENIED).await;
         Ok(())
     }
 
@@ -203,10 +203,10 @@ impl Tunnel<'_> {
     /// Tells the program that it may begin.
     async fn stands(&self, side: &Side) {
         // Whoever does not take this in is found out by what comes next.
-        let _ = match self.tongue {
-            Tongue::Http => side.write(ESTABLISHED).await,
-            Tongue::Socks => side.write(&Reply::Succeeded.write()).await,
-            Tongue::Silent => Ok(()),
+        match self.tongue {
+            Tongue::Http => self.way.tell(side, ESTABLISHED).await,
+            Tongue::Socks => self.way.tell(side, &Reply::Succeeded.write()).await,
+            Tongue::Silent => None,
         };
     }
 
