@@ -77,6 +77,14 @@ pub fn unmasked(address: IpAddr) -> IpAddr {
     }
 }
 
+/// No address in particular, of the same kind as that one: where the kernel may choose its own.
+pub(crate) fn unspecified_like(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
 /// What lies at an address, and at the address that it wraps.
 ///
 /// Where an address can be read in two ways the worse one counts, because who translates it

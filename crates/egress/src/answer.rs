@@ -1,11 +1,12 @@
 //! What a program inside is told when it is not let out: a code, a reason in one word, and a
 //! handle by which people find the whole record. Nothing that would be a map of the rules.
+//! Must not know: how it was decided, and over what it is sent.
 
 use aegis_model::outward::Refusal;
 use aegis_model::{Code, DecisionId, Fault};
 
 use crate::dial::DialProblem;
-use crate::http::write_refusal;
+use crate::http::{HttpProblem, write_refusal};
 use crate::room::Room;
 use crate::socks::Reply;
 
@@ -60,8 +61,7 @@ impl No {
     pub(crate) fn http(&self, room: &Room, what: &str) -> Vec<u8> {
         let fault = self.fault(what);
         let correlation_id = room.occupant.correlation_id().map_or("", |id| id.as_str());
-        let body = serde_json::to_string(&fault.envelope(correlation_id)).unwrap_or_default();
-        write_refusal(fault.code().status(), &body, false)
+        written(&fault, fault.code().status(), correlation_id)
     }
 
     /// The reply of SOCKS.
@@ -73,6 +73,26 @@ impl No {
             Self::Unable(_) => Reply::General,
         }
     }
+}
+
+/// The answer to a request of HTTP that cannot be read without doubt.
+pub(crate) fn unreadable(problem: &HttpProblem) -> Vec<u8> {
+    let fault = Fault::new(Code::Malformed, format!("the request is refused: {problem}"))
+        .with("reason", Refusal::Malformed.as_str());
+    written(&fault, problem.status(), "")
+}
+
+/// The answer to a request of HTTP for the proxy itself.
+pub(crate) fn misled() -> Vec<u8> {
+    let how = "name a host, as in `GET http://host/` or `CONNECT host:443`";
+    let fault = Fault::new(Code::Malformed, format!("this is the way out of the box: a proxy; {how}"));
+    written(&fault, fault.code().status(), "")
+}
+
+/// What is wrong, as a whole answer of HTTP. The connection is closed after it.
+fn written(fault: &Fault, status: u16, correlation_id: &str) -> Vec<u8> {
+    let body = serde_json::to_string(&fault.envelope(correlation_id)).unwrap_or_default();
+    write_refusal(status, &body, false)
 }
 
 /// The alert of TLS by which a client learns that it was refused: fatal, access denied.

@@ -2,8 +2,8 @@
 //! before it happens and once more when it has ended. Must not know how it is carried out.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use aegis_model::outward::{Manner, OutwardRecord, OutwardState, Refusal, Ruling, Wanted};
 use aegis_model::{DecisionId, Fault, Timestamp};
@@ -60,9 +60,7 @@ pub(crate) struct Case {
     room: Arc<Room>,
     record: OutwardRecord,
     number: u64,
-    begun_ns: u64,
-    /// How much it moves, and the word that ends it.
-    pub(crate) meter: Arc<Meter>,
+    live: Arc<Live>,
 }
 
 impl Egress {
@@ -176,22 +174,21 @@ impl Case {
     ) -> Result<Self, No> {
         let record = egress.record(room, &About::from(&wanted), Some(ruling)).map_err(No::Unable)?;
         egress.gate.record(&room.occupant, record.clone()).await.map_err(No::Unable)?;
-        let begun_ns = egress.clock.elapsed_ns();
-        let meter = Meter::new(room, &egress.clock);
         let number = egress.numbers.fetch_add(1, Ordering::Relaxed);
         let live = Arc::new(Live {
             occupant: Arc::clone(&room.occupant),
-            wanted,
-            generation: AtomicU64::new(ruling.generation),
-            meter: Arc::clone(&meter),
-            begun_ns,
+            wanted: Mutex::new(vec![wanted]),
+            meter: Meter::new(room, &egress.clock),
+            begun_ns: egress.clock.elapsed_ns(),
         });
         locked(&egress.live).insert(number, Arc::clone(&live));
-        // What has changed since it was judged may have been looked through before it was here.
-        if egress.generation.load(Ordering::Acquire) > ruling.generation {
-            egress.judge_again(&live).await;
-        }
-        Ok(Self { egress: Arc::clone(egress), room: Arc::clone(room), record, number, begun_ns, meter })
+        egress.catch_up(&live, ruling.generation).await;
+        Ok(Self { egress: Arc::clone(egress), room: Arc::clone(room), record, number, live })
+    }
+
+    /// How much it moves, and the word that ends it.
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.live.meter
     }
 
     /// Finds the host, looks at every address it has, and connects to one of them.
@@ -202,7 +199,7 @@ impl Case {
         let unanswered = DialProblem::Name(crate::NameProblem::Unanswered);
         let checked = match found.unwrap_or(Err(unanswered)) {
             Ok(checked) => checked,
-            Err(DialProblem::Class(address, _)) => return Err(self.refuse(address, Refusal::Address).await),
+            Err(DialProblem::Class(address, _)) => return Err(self.refuse(address, Refusal::Address)),
             Err(problem) => return Err(No::Unreached(problem)),
         };
         self.passable(wanted, &checked).await?;
@@ -224,37 +221,35 @@ impl Case {
     async fn passable(&mut self, wanted: &Wanted, checked: &Checked) -> Result<(), No> {
         for address in &checked.addresses {
             if self.egress.is_own(*address).await {
-                return Err(self.refuse(*address, Refusal::OwnAddress).await);
+                return Err(self.refuse(*address, Refusal::OwnAddress));
             }
         }
         self.allowed_at(wanted, &checked.private).await
     }
 
-    /// Whether a grant names the range of each of these.
+    /// Whether a grant names the range of each of these. From now on it is this that must go on
+    /// being allowed.
     async fn allowed_at(&mut self, wanted: &Wanted, private: &[IpAddr]) -> Result<(), No> {
+        let mut there = Vec::with_capacity(private.len());
+        let mut oldest = u64::MAX;
         for address in private {
-            let there = Wanted { private_address: Some(*address), ..wanted.clone() };
-            let ruling = self.egress.gate.judge(&self.room.occupant, &there).await.map_err(No::Unable)?;
+            let wanted = Wanted { private_address: Some(*address), ..wanted.clone() };
+            let ruling = self.egress.gate.judge(&self.room.occupant, &wanted).await.map_err(No::Unable)?;
             if !ruling.passes {
-                return Err(self.refuse(*address, Refusal::Address).await);
+                return Err(self.refuse(*address, Refusal::Address));
             }
-            // From now on it is this that must go on being allowed.
-            if let Some(live) = locked(&self.egress.live).get_mut(&self.number) {
-                let before = &**live;
-                *live = Arc::new(Live {
-                    occupant: Arc::clone(&before.occupant),
-                    wanted: there,
-                    generation: AtomicU64::new(ruling.generation),
-                    meter: Arc::clone(&before.meter),
-                    begun_ns: before.begun_ns,
-                });
-            }
+            oldest = oldest.min(ruling.generation);
+            there.push(wanted);
+        }
+        if !there.is_empty() {
+            *locked(&self.live.wanted) = there;
+            self.egress.catch_up(&self.live, oldest).await;
         }
         Ok(())
     }
 
     /// What was let out turns out to be refused, for the address that it leads to.
-    async fn refuse(&mut self, address: IpAddr, refusal: Refusal) -> No {
+    fn refuse(&mut self, address: IpAddr, refusal: Refusal) -> No {
         self.record.address = Some(address);
         self.refused(refusal)
     }
@@ -275,8 +270,8 @@ impl Case {
     pub(crate) async fn close(mut self, state: OutwardState) {
         locked(&self.egress.live).remove(&self.number);
         let now_ns = self.egress.clock.elapsed_ns();
-        (self.record.bytes_out, self.record.bytes_in) = self.meter.moved();
-        self.record.duration_ms = now_ns.saturating_sub(self.begun_ns) / 1_000_000;
+        (self.record.bytes_out, self.record.bytes_in) = self.live.meter.moved();
+        self.record.duration_ms = now_ns.saturating_sub(self.live.begun_ns) / 1_000_000;
         let refused = self.record.refusal.is_some() && !self.record.observed;
         self.record.state = if refused { OutwardState::Refused } else { state };
         // Nobody waits for this any more; what cannot be kept keeps others from leaving.
@@ -290,3 +285,7 @@ impl Case {
         no
     }
 }
+
+#[cfg(test)]
+#[path = "case_tests.rs"]
+mod tests;

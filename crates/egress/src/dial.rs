@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::address::{AddressClass, class, unmasked};
+use crate::address::{AddressClass, class, unmasked, unspecified_like};
 use crate::names::{NameProblem, Names};
 
 /// Addresses of one name that are tried.
@@ -37,7 +37,7 @@ pub enum DialProblem {
 pub(crate) struct Checked {
     /// The addresses.
     pub(crate) addresses: Vec<IpAddr>,
-    /// One that is not public and may be reached only by a grant that names its range.
+    /// Those that are not public and may be reached only by a grant that names their range.
     pub(crate) private: Vec<IpAddr>,
 }
 
@@ -74,12 +74,8 @@ pub(crate) async fn is_own(address: IpAddr) -> bool {
     if UdpSocket::bind((address, 0)).await.is_ok() && !listens_for_others().await {
         return true;
     }
-    let any: IpAddr = match address {
-        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    };
     // Who cannot look does not go there.
-    let Ok(socket) = UdpSocket::bind((any, 0)).await else { return true };
+    let Ok(socket) = UdpSocket::bind((unspecified_like(address), 0)).await else { return true };
     // Where there is no way to it, it is not here.
     let there = socket.connect((address, 9)).await;
     there.is_ok() && socket.local_addr().is_ok_and(|own| own.ip() == address)

@@ -9,15 +9,13 @@ use std::time::Duration;
 use aegis_model::boxes::BoxError;
 use aegis_model::outward::{Manner, OutwardState, Refusal, Wanted};
 use aegis_model::port::Stream;
-use aegis_model::{Code, Fault};
 
 use crate::answer::No;
-use crate::case::{About, Case, Reached};
+use crate::case::{Case, Reached};
 use crate::host_name::HostName;
 use crate::http::{
-    BodyFraming, BodyReader, CHUNK_END, HeadScanner, HttpProblem, LAST_CHUNK, Limits, RequestHead, RequestKind,
-    ResponseFraming, ResponseHead, Target, Version, encode_chunk_header, parse_response, write_refusal, write_request,
-    write_response,
+    BodyFraming, BodyReader, CHUNK_END, HeadScanner, LAST_CHUNK, Limits, RequestHead, RequestKind, ResponseFraming,
+    ResponseHead, Target, Version, encode_chunk_header, parse_response, write_request, write_response,
 };
 use crate::live::Meter;
 use crate::pipe::{Side, Upstream};
@@ -88,14 +86,6 @@ impl From<BoxError> for Broken {
     }
 }
 
-/// A request that cannot be read without doubt, answered.
-pub(crate) fn unreadable(problem: &HttpProblem) -> Vec<u8> {
-    let fault = Fault::new(Code::Malformed, format!("the request is refused: {problem}"))
-        .with("reason", Refusal::Malformed.as_str());
-    let body = serde_json::to_string(&fault.envelope("")).unwrap_or_default();
-    write_refusal(problem.status(), &body, false)
-}
-
 impl<'w> Exchanges<'w> {
     /// Requests that each name their host, as to a proxy.
     pub(crate) fn to_any_host(way: &'w Way) -> Self {
@@ -136,7 +126,7 @@ impl<'w> Exchanges<'w> {
         match self.try_carry(side, head).await {
             Ok(goes_on) => goes_on,
             Err((no, what)) => {
-                let _ = side.write(&no.http(&self.way.room, &what)).await;
+                self.way.tell(side, &no.http(&self.way.room, &what)).await;
                 false
             }
         }
@@ -148,19 +138,17 @@ impl<'w> Exchanges<'w> {
         let (host, port) = match (&head.target, &self.only) {
             (Target::Absolute { host, port, .. }, None) => (host.clone(), *port),
             (Target::Absolute { .. } | Target::Authority { .. }, _) | (_, None) => {
-                return Err(self.malformed(&head.authority.host).await);
+                return Err(way.malformed(&head.authority.host).await);
             }
             (Target::Origin(_) | Target::Asterisk, Some((_, port))) => {
                 (head.authority.host.clone(), head.authority.port.unwrap_or(*port))
             }
         };
         let Ok(name) = HostName::read(&host) else {
-            let about = About { host: shown(&host), port: Some(port), manner: "http", request: None };
-            return Err(way.egress.refuse(&way.room, &about, (None, Refusal::Name)).await);
+            return Err(way.refuse((&host, Some(port), "http"), Refusal::Name).await);
         };
         if self.only.as_ref().is_some_and(|(only, only_port)| *only != name || *only_port != port) {
-            let about = About { host: shown(&host), port: Some(port), manner: "http", request: None };
-            return Err(way.egress.refuse(&way.room, &about, (None, Refusal::ServerName)).await);
+            return Err(way.refuse((&host, Some(port), "http"), Refusal::ServerName).await);
         }
         let path = head.target.path().map_or("*", |path| path.path());
         let manner = Manner::Http {
@@ -171,17 +159,12 @@ impl<'w> Exchanges<'w> {
         Ok(Wanted { host: name.as_str().to_owned(), port, manner, private_address: None })
     }
 
-    async fn malformed(&self, host: &str) -> No {
-        let about = About { host: shown(host), port: None, manner: "http", request: None };
-        self.way.egress.refuse(&self.way.room, &about, (None, Refusal::Malformed)).await
-    }
-
     async fn try_carry(&mut self, side: &mut Side, head: RequestHead) -> Result<bool, (No, String)> {
         let way = self.way;
         let host = shown(&head.authority.host);
         // Before anything of it is looked at, so that what is no host is counted too.
         if !way.may_begin() {
-            return Err((way.too_much(&host, head.authority.port).await, host));
+            return Err((way.too_much(&head.authority.host, head.authority.port).await, host));
         }
         let wanted = self.wanted(&head).await.map_err(|no| (no, host))?;
         let what = format!("{}:{}", wanted.host, wanted.port);
@@ -192,14 +175,11 @@ impl<'w> Exchanges<'w> {
             Ok(upstream) => upstream,
             Err(no) => return Err((case.fail(no).await, what)),
         };
-        let meter = Arc::clone(&case.meter);
-        let done = tokio::select! {
-            done = exchanged(side, &mut upstream.side, (&head, &wanted), &meter) => Ok(done),
-            state = meter.ended() => Err(state),
-        };
-        match done {
-            Err(state) => {
-                case.close(state).await;
+        let meter = Arc::clone(case.meter());
+        let work = exchanged(side, &mut upstream.side, (&head, &wanted), &meter);
+        match meter.unless_ended(work).await {
+            Err(stop) => {
+                case.close(stop.into()).await;
                 Ok(false)
             }
             Ok(Ok(done)) => {

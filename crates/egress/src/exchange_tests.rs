@@ -1,71 +1,24 @@
 //! One request and its answer, between a program and a host that are played by the test.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
-
-use aegis_model::port::{Clock, Occupant};
-use aegis_model::{TenantId, Timestamp};
+use aegis_model::port::Clock;
 
 use super::*;
 use crate::http::parse_request;
+use crate::played::{Still, Talker, occupant};
 use crate::room::Room;
 use crate::settings::Settings;
-
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(0)
-    }
-    fn elapsed_ns(&self) -> u64 {
-        0
-    }
-}
-
-/// Says what it was given, and takes in only so many bytes.
-struct Played {
-    says: Mutex<Vec<u8>>,
-    takes: AtomicUsize,
-}
-
-impl Played {
-    fn new(says: &[u8], takes: usize) -> Arc<Self> {
-        Arc::new(Self { says: Mutex::new(says.to_vec()), takes: AtomicUsize::new(takes) })
-    }
-}
-
-impl Stream for Played {
-    fn poll_read(&self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, BoxError>> {
-        let mut says = self.says.lock().unwrap();
-        let length = says.len().min(buffer.len());
-        if length == 0 {
-            return Poll::Pending;
-        }
-        buffer[..length].copy_from_slice(&says[..length]);
-        says.drain(..length);
-        Poll::Ready(Ok(length))
-    }
-    fn poll_write(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, BoxError>> {
-        let length = self.takes.load(Ordering::Relaxed).min(bytes.len());
-        self.takes.fetch_sub(length, Ordering::Relaxed);
-        if length == 0 { Poll::Pending } else { Poll::Ready(Ok(length)) }
-    }
-    fn shut(&self) {}
-}
 
 /// Whether the program and the host may be asked for more after this, when the host answers at
 /// once and takes in only so many bytes of the body.
 async fn may_go_on(asked: &str, body_taken: usize) -> (bool, bool) {
-    let occupant = Occupant::new(TenantId::first(), ("agent".parse().unwrap(), 1), "process");
-    let room = Room::new(Arc::new(occupant), &Settings::default(), 0);
+    let room = Room::new(occupant(), &Settings::default(), 0);
     let clock: Arc<dyn Clock> = Arc::new(Still);
     let meter = Meter::new(&room, &clock);
     let head = parse_request(asked.as_bytes(), &Limits::default(), &mut HeadScanner::new()).unwrap();
     let (head, used) = head.unwrap();
     let written = write_request(&head, "api.example.com", 80, true).unwrap().len();
-    let mut inside = Side::new(Played::new(&asked.as_bytes()[used..], usize::MAX));
-    let mut outside = Side::new(Played::new(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", written + body_taken));
+    let mut inside = Side::new(Talker::new(&asked.as_bytes()[used..], usize::MAX));
+    let mut outside = Side::new(Talker::new(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", written + body_taken));
     let wanted = Wanted {
         host: "api.example.com".to_owned(),
         port: 80,

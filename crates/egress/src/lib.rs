@@ -24,6 +24,8 @@ pub mod http;
 mod live;
 mod names;
 mod pipe;
+#[cfg(test)]
+mod played;
 mod relay;
 mod room;
 mod serve;

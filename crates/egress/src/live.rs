@@ -1,12 +1,12 @@
 //! What is open now: how much each connection has moved, when it moved something last, and the
 //! word that ends it. Must not know how bytes move.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aegis_model::outward::{OutwardState, Wanted};
 use aegis_model::port::{Clock, Occupant};
-use tokio::sync::Notify;
+use tokio::sync::SetOnce;
 
 use crate::relay::Direction;
 use crate::room::Room;
@@ -18,19 +18,26 @@ pub(crate) struct Meter {
     touched_ns: AtomicU64,
     clock: Arc<dyn Clock>,
     room: Arc<Room>,
-    stop: Stop,
+    stop: SetOnce<Stop>,
 }
 
-/// The word that ends a connection, and why.
-#[derive(Default)]
-struct Stop {
-    why: AtomicU8,
-    told: Notify,
+/// Why a connection is ended from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It is not let out any more.
+    Revoked,
+    /// It took too long or carried too much.
+    Exceeded,
 }
 
-const GOES_ON: u8 = 0;
-const REVOKED: u8 = 1;
-const EXCEEDED: u8 = 2;
+impl From<Stop> for OutwardState {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Revoked => Self::Revoked,
+            Stop::Exceeded => Self::Exceeded,
+        }
+    }
+}
 
 impl Meter {
     /// Nothing moved yet.
@@ -41,7 +48,7 @@ impl Meter {
             touched_ns: AtomicU64::new(clock.elapsed_ns()),
             clock: Arc::clone(clock),
             room: Arc::clone(room),
-            stop: Stop::default(),
+            stop: SetOnce::new(),
         })
     }
 
@@ -54,7 +61,7 @@ impl Meter {
         };
         self.touched_ns.store(self.clock.elapsed_ns(), Ordering::Relaxed);
         if !self.room.spend(bytes) {
-            self.end(OutwardState::Exceeded);
+            self.end(Stop::Exceeded);
         }
     }
 
@@ -68,21 +75,23 @@ impl Meter {
         self.clock.elapsed_ns().saturating_sub(self.touched_ns.load(Ordering::Relaxed))
     }
 
-    /// Ends it: `Revoked` or `Exceeded`.
-    pub(crate) fn end(&self, why: OutwardState) {
-        let why = if why == OutwardState::Revoked { REVOKED } else { EXCEEDED };
-        let _ = self.stop.why.compare_exchange(GOES_ON, why, Ordering::AcqRel, Ordering::Acquire);
-        self.stop.told.notify_one();
+    /// Ends it. The first word counts.
+    pub(crate) fn end(&self, why: Stop) {
+        let _ = self.stop.set(why);
     }
 
     /// Waits until it is to end, and says why.
-    pub(crate) async fn ended(&self) -> OutwardState {
-        loop {
-            match self.stop.why.load(Ordering::Acquire) {
-                REVOKED => return OutwardState::Revoked,
-                EXCEEDED => return OutwardState::Exceeded,
-                _ => self.stop.told.notified().await,
-            }
+    pub(crate) async fn ended(&self) -> Stop {
+        *self.stop.wait().await
+    }
+
+    /// Does this until it is done, or until the word comes that ends it. What was ended
+    /// before is not begun.
+    pub(crate) async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        tokio::select! {
+            biased;
+            stop = self.ended() => Err(stop),
+            done = work => Ok(done),
         }
     }
 }
@@ -91,12 +100,15 @@ impl Meter {
 pub(crate) struct Live {
     /// Whose.
     pub(crate) occupant: Arc<Occupant>,
-    /// What it was let out for.
-    pub(crate) wanted: Wanted,
-    /// By which generation of the policy it was last judged.
-    pub(crate) generation: AtomicU64,
+    /// What must go on being allowed: what it was let out for, at each address that needs a grant
+    /// of its own.
+    pub(crate) wanted: Mutex<Vec<Wanted>>,
     /// How much it moves.
     pub(crate) meter: Arc<Meter>,
     /// When it began.
     pub(crate) begun_ns: u64,
 }
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

@@ -4,13 +4,16 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aegis_door::dns::{Answers, DnsProblem, Kind, Rcode, framed, unframed, write_query};
 use aegis_model::port::{Clock, Entropy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
+
+use crate::address::unspecified_like;
+use crate::locked;
 
 /// How long one server is waited for.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -99,12 +102,12 @@ impl Names {
     }
 
     fn known(&self, name: &str, now_ns: u64) -> Option<Vec<IpAddr>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = locked(&self.known);
         known.get(name).filter(|known| now_ns < known.until_ns).map(|known| known.addresses.clone())
     }
 
     fn learn(&self, name: &str, addresses: &[IpAddr], until_ns: u64) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = locked(&self.known);
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
@@ -112,7 +115,7 @@ impl Names {
     }
 
     async fn machine(&self, now_ns: u64) -> Machine {
-        let read = self.machine.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = locked(&self.machine).clone();
         if let Some(machine) = read.filter(|machine| now_ns.saturating_sub(machine.read_ns) < SETTINGS_NS) {
             return machine;
         }
@@ -121,7 +124,7 @@ impl Names {
             given => given.to_vec(),
         };
         let machine = Machine { read_ns: now_ns, servers, hosts: Arc::new(hosts(&text_of("/etc/hosts").await)) };
-        *self.machine.lock().unwrap_or_else(PoisonError::into_inner) = Some(machine.clone());
+        *locked(&self.machine) = Some(machine.clone());
         machine
     }
 
@@ -175,10 +178,8 @@ impl Question<'_> {
     }
 
     async fn put_by_datagram(&self, server: SocketAddr) -> Result<Answers, Unanswered> {
-        let any: IpAddr =
-            if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
         // The kernel chooses the port, at random, and takes in datagrams of this server only.
-        let socket = UdpSocket::bind((any, 0)).await?;
+        let socket = UdpSocket::bind((unspecified_like(server.ip()), 0)).await?;
         socket.connect(server).await?;
         socket.send(&write_query(self.id, self.name, self.kind)?).await?;
         let mut datagram = vec![0; DATAGRAM_BYTES];

@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use aegis_door::{Allowance, Limits};
 use aegis_model::DecisionId;
 use aegis_model::outward::OutwardRecord;
 use aegis_model::port::Occupant;
 
+use crate::locked;
 use crate::settings::Settings;
 
 /// How long the same refusal is told by the same record.
@@ -80,12 +81,12 @@ impl Room {
 
     /// Takes one of its connections and requests per second; whether there was one left.
     pub(crate) fn hurry(&self, now_ns: u64) -> bool {
-        self.allowance.lock().unwrap_or_else(PoisonError::into_inner).take(now_ns).is_ok()
+        locked(&self.allowance).take(now_ns).is_ok()
     }
 
     /// Whether one more refusal may have a record of its own.
     pub(crate) fn may_record(&self, now_ns: u64) -> bool {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).take(now_ns).is_ok()
+        locked(&self.records).take(now_ns).is_ok()
     }
 
     /// Spends bytes; whether it may go on.
@@ -98,14 +99,9 @@ impl Room {
         self.spent.load(Ordering::Relaxed) < self.spent_max
     }
 
-    fn refusals(&self) -> MutexGuard<'_, HashMap<RefusalKey, Repeated>> {
-        // What a panicking holder left is still whole: each change is a single step.
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The same refusal again: the decision that was told for it, if that was not long ago.
     pub(crate) fn repeated(&self, record: &OutwardRecord, now_ns: u64) -> Option<DecisionId> {
-        let mut refusals = self.refusals();
+        let mut refusals = locked(&self.refusals);
         let known = refusals.get_mut(&key(record))?;
         if now_ns.saturating_sub(known.since_ns) >= REPEATED_NS {
             return None;
@@ -117,7 +113,7 @@ impl Room {
     /// Remembers a refusal that was just recorded, and gives back those that are owed a record of
     /// how often they were repeated.
     pub(crate) fn remember(&self, record: OutwardRecord, now_ns: u64) -> Vec<OutwardRecord> {
-        let mut refusals = self.refusals();
+        let mut refusals = locked(&self.refusals);
         let mut owed: Vec<OutwardRecord> = Vec::new();
         if refusals.len() >= REFUSALS_MAX {
             owed.extend(refusals.drain().map(|(_, known)| known.record));
@@ -133,7 +129,7 @@ impl Room {
     pub(crate) fn owed(&self, now_ns: u64) -> Vec<OutwardRecord> {
         let gone = self.occupant.is_gone();
         let mut owed = Vec::new();
-        self.refusals().retain(|_, known| {
+        locked(&self.refusals).retain(|_, known| {
             let old = gone || now_ns.saturating_sub(known.since_ns) >= REPEATED_NS;
             if old && known.record.repeated > 0 {
                 owed.push(known.record.clone());

@@ -1,20 +1,20 @@
 //! What is opened inside, served: as a proxy of HTTP, as one of SOCKS, as a connection to a name
-//! that was resolved, as the question whether a name may be reached.
+//! that was resolved, as the question whether a name may be reached. Must not know: rules, and
+//! what a connection carries once it stands.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aegis_model::boxes::BoxError;
 use aegis_model::outward::Refusal;
 use aegis_model::port::{NameAsker, Opening, Stream, Towards};
 
 use crate::Egress;
-use crate::answer::{No, Tongue};
+use crate::answer::{self, No, Tongue};
 use crate::case::About;
-use crate::exchange::{self, Exchanges};
+use crate::exchange::Exchanges;
 use crate::host_name::HostName;
-use crate::http::{HeadScanner, Limits, RequestHead, Target, parse_request, write_refusal};
+use crate::http::{HeadScanner, Limits, RequestHead, Target, parse_request};
 use crate::pipe::Side;
 use crate::room::Room;
 use crate::socks::{self, Command, Destination, Greeting, Login, Method, Reply, Request};
@@ -22,6 +22,9 @@ use crate::tunnel::Tunnel;
 
 /// How a SOCKS client begins.
 const SOCKS_5: u8 = 5;
+
+/// The host of what names none that could be told.
+const ANY: &str = "*";
 
 /// One box's way out, while one of its connections is served.
 #[derive(Clone)]
@@ -49,7 +52,7 @@ pub(crate) async fn serve(egress: Arc<Egress>, room: Arc<Room>, opening: Opening
             let _open = Open(Arc::clone(&egress));
             let free = egress.settings.connections_max.saturating_sub(before);
             let Some(_place) = room.enter(free) else {
-                way.too_much("*", None).await;
+                way.too_much(ANY, None).await;
                 return;
             };
             way.stream(towards, stream).await;
@@ -62,7 +65,7 @@ impl Way {
     async fn name(&self, name: String, asker: Box<dyn NameAsker>) {
         if !self.may_begin() {
             // Data in many names leaves no more than one record.
-            self.too_much("*", None).await;
+            self.too_much(ANY, None).await;
             asker.tell(Vec::new()).await;
             return;
         }
@@ -74,8 +77,7 @@ impl Way {
             Err(_) => (Vec::new(), Refusal::Name),
         };
         if found.is_empty() {
-            let about = About { host: shown(&name), port: None, manner: "name", request: None };
-            self.egress.refuse(&self.room, &about, (None, refusal)).await;
+            self.refuse((&name, None, "name"), refusal).await;
         }
         asker.tell(found).await;
     }
@@ -126,10 +128,26 @@ impl Way {
         tokio::time::timeout(patience, reading).await.ok().flatten()
     }
 
+    /// Tells the program something, if it takes that in before long.
+    pub(crate) async fn tell(&self, side: &Side, bytes: &[u8]) -> Option<()> {
+        tokio::time::timeout(self.egress.settings.head, side.write(bytes)).await.ok()?.ok()
+    }
+
+    /// Refuses something about which nobody was asked: its host as it was spelt, its port, and how
+    /// it is spoken to, as far as these are known.
+    pub(crate) async fn refuse(&self, (host, port, manner): (&str, Option<u16>, &'static str), refusal: Refusal) -> No {
+        let about = About { host: shown(host), port, manner, request: None };
+        self.egress.refuse(&self.room, &about, (None, refusal)).await
+    }
+
     /// More than a session may have.
     pub(crate) async fn too_much(&self, host: &str, port: Option<u16>) -> No {
-        let about = About { host: host.to_owned(), port, manner: "tcp", request: None };
-        self.egress.refuse(&self.room, &about, (None, Refusal::TooMuch)).await
+        self.refuse((host, port, "tcp"), Refusal::TooMuch).await
+    }
+
+    /// A request that cannot be read without doubt.
+    pub(crate) async fn malformed(&self, host: &str) -> No {
+        self.refuse((host, None, "http"), Refusal::Malformed).await
     }
 
     /// Whether the session may begin one more connection or request now.
@@ -153,7 +171,7 @@ impl Way {
                     }
                 }
                 Target::Origin(_) | Target::Asterisk => {
-                    let _ = side.write(&misled()).await;
+                    self.tell(side, &answer::misled()).await;
                     return;
                 }
             }
@@ -172,22 +190,17 @@ impl Way {
                 Some(head)
             }
             Some(Err(problem)) => {
-                self.malformed().await;
-                let _ = side.write(&exchange::unreadable(&problem)).await;
+                self.malformed(ANY).await;
+                self.tell(side, &answer::unreadable(&problem)).await;
                 None
             }
             // What was begun and never became whole is refused like what is wrong.
             None if side.has_said_something() => {
-                self.malformed().await;
+                self.malformed(ANY).await;
                 None
             }
             None => None,
         }
-    }
-
-    async fn malformed(&self) {
-        let about = About { host: "*".to_owned(), port: None, manner: "http", request: None };
-        self.egress.refuse(&self.room, &about, (None, Refusal::Malformed)).await;
     }
 
     async fn socks(&self, side: &mut Side) {
@@ -197,7 +210,7 @@ impl Way {
                 Destination::Address(address) => address.to_string(),
             };
             if request.command != Command::Connect {
-                let _ = side.write(&Reply::CommandNotSupported.write()).await;
+                self.tell(side, &Reply::CommandNotSupported.write()).await;
                 return;
             }
             Tunnel { way: self, host: &host, port: request.port, tongue: Tongue::Socks }.carry(side).await;
@@ -207,11 +220,11 @@ impl Way {
     async fn socks_request(&self, side: &mut Side) -> Option<Request> {
         let (greeting, used) = self.said(side, |taken| Greeting::read(taken).transpose()).await?.ok()?;
         side.used(used);
-        side.write(&socks::write_method(greeting.method)).await.ok()?;
+        self.tell(side, &socks::write_method(greeting.method)).await?;
         if greeting.method? == Method::Password {
             let (_, used) = self.said(side, |taken| Login::read(taken).transpose()).await?.ok()?;
             side.used(used);
-            side.write(&socks::write_login_ok()).await.ok()?;
+            self.tell(side, &socks::write_login_ok()).await?;
         }
         match self.said(side, |taken| Request::read(taken).transpose()).await? {
             Ok((request, used)) => {
@@ -220,7 +233,7 @@ impl Way {
             }
             Err(problem) => {
                 if let Some(reply) = problem.reply() {
-                    let _: Result<(), BoxError> = side.write(&reply.write()).await;
+                    self.tell(side, &reply.write()).await;
                 }
                 None
             }
@@ -233,12 +246,6 @@ pub(crate) fn shown(name: &str) -> String {
     name.escape_debug().take(255).collect()
 }
 
-/// Somebody asks the proxy itself for something.
-fn misled() -> Vec<u8> {
-    let fault = aegis_model::Fault::new(
-        aegis_model::Code::Malformed,
-        "this is the way out of the box: a proxy; name a host, as in `GET http://host/` or `CONNECT host:443`",
-    );
-    let body = serde_json::to_string(&fault.envelope("")).unwrap_or_default();
-    write_refusal(fault.code().status(), &body, false)
-}
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

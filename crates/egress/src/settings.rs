@@ -1,4 +1,4 @@
-//! How much may leave, and how long it may take.
+//! How much may leave, and how long it may take. Must not know where that is written down.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Settings {
     pub lifetime: Duration,
     /// How long finding and reaching a host may take.
     pub connect: Duration,
-    /// How long a program may take to say what it wants.
+    /// How long a program may take to say what it wants, and to take in what it is told.
     pub head: Duration,
 }
 

@@ -1,6 +1,7 @@
 //! A connection to a host and a port, whatever it is going to carry: what may be carried is asked
 //! first, and then the first bytes are looked at. TLS must name the host that was asked for;
 //! what is HTTP is judged request by request; other bytes need a grant of their own.
+//! Must not know: grants, and how names are resolved.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +60,7 @@ impl Tunnel<'_> {
     pub(crate) async fn carry(&self, side: &mut Side) {
         if let Err(no) = self.try_carry(side).await {
             let told = self.told(&no, side).await;
-            let _ = side.write(&told).await;
+            self.way.tell(side, &told).await;
         }
     }
 
@@ -84,11 +85,10 @@ impl Tunnel<'_> {
     async fn try_carry(&self, side: &mut Side) -> Result<(), No> {
         let way = self.way;
         if !way.may_begin() {
-            return Err(way.too_much(&shown(self.host), Some(self.port)).await);
+            return Err(way.too_much(self.host, Some(self.port)).await);
         }
         let Ok(host) = HostName::read(self.host) else {
-            let about = About { host: shown(self.host), port: Some(self.port), manner: "tcp", request: None };
-            return Err(way.egress.refuse(&way.room, &about, (None, Refusal::Name)).await);
+            return Err(way.refuse((self.host, Some(self.port), "tcp"), Refusal::Name).await);
         };
         match self.may(&host).await? {
             May::Bytes(ruling) => self.bytes(side, self.wanted(&host, Manner::Tcp), &ruling).await,
@@ -169,7 +169,7 @@ impl Tunnel<'_> {
         };
         case.refused(refusal);
         case.close(OutwardState::Refused).await;
-        let _ = side.write(&TLS_DENIED).await;
+        self.way.tell(side, &TLS_DENIED).await;
         Ok(())
     }
 
@@ -186,9 +186,8 @@ impl Tunnel<'_> {
             None if side.has_said_something() => Refusal::Protocol,
             None => return Ok(()),
         };
-        let about = About::from(&self.wanted(host, Manner::Tls));
-        self.way.egress.refuse(&self.way.room, &about, (None, refusal)).await;
-        let _ = side.write(&TLS_DENIED).await;
+        self.way.refuse((host.as_str(), Some(self.port), Manner::Tls.as_str()), refusal).await;
+        self.way.tell(side, &TLS_DENIED).await;
         Ok(())
     }
 
@@ -204,10 +203,10 @@ impl Tunnel<'_> {
     /// Tells the program that it may begin.
     async fn stands(&self, side: &Side) {
         // Whoever does not take this in is found out by what comes next.
-        let _ = match self.tongue {
-            Tongue::Http => side.write(ESTABLISHED).await,
-            Tongue::Socks => side.write(&Reply::Succeeded.write()).await,
-            Tongue::Silent => Ok(()),
+        match self.tongue {
+            Tongue::Http => self.way.tell(side, ESTABLISHED).await,
+            Tongue::Socks => self.way.tell(side, &Reply::Succeeded.write()).await,
+            Tongue::Silent => None,
         };
     }
 
@@ -230,13 +229,10 @@ impl Tunnel<'_> {
     /// Moves bytes until one side has enough, or the word comes that ends it.
     async fn relayed(&self, side: &mut Side, (case, upstream): (Case, Arc<dyn Stream>)) {
         let said = side.take();
-        let meter = Arc::clone(&case.meter);
+        let meter = Arc::clone(case.meter());
         let inside = Arc::clone(side.stream());
-        let state = tokio::select! {
-            _ = relay((&*inside, &*upstream), said, &meter) => OutwardState::Ended,
-            state = meter.ended() => state,
-        };
-        case.close(state).await;
+        let ended = meter.unless_ended(relay((&*inside, &*upstream), said, &meter)).await;
+        case.close(ended.map_or_else(OutwardState::from, |_| OutwardState::Ended)).await;
     }
 }
 

@@ -268,6 +268,11 @@ impl OutwardRecord {
         }
     }
 
+    /// Whether nothing permits it: it was refused, or passed only because its session is observed.
+    pub fn is_unpermitted(&self) -> bool {
+        self.state == OutwardState::Refused || self.observed
+    }
+
     /// The rule that let it out, if one did: of the agent's own grants first.
     pub fn rule(&self) -> Option<&str> {
         self.reasons.iter().rev().find_map(|reason| reason.policies.first()).map(String::as_str)

@@ -1,7 +1,7 @@
 //! Looking at what left boxes, and what was kept from it.
 
 use aegis_model::api::DecisionListQuery;
-use aegis_model::outward::{OutwardRecord, OutwardState};
+use aegis_model::outward::OutwardRecord;
 use aegis_model::record::{Kind, ListQuery};
 use aegis_model::{Fault, TenantId};
 
@@ -52,9 +52,8 @@ impl Outward {
 }
 
 fn is_asked_for(query: &DecisionListQuery, record: &OutwardRecord) -> bool {
-    let refused = record.state == OutwardState::Refused || record.observed;
     query.agent.as_ref().is_none_or(|agent| *agent == record.agent)
         && query.session_id.as_ref().is_none_or(|id| Some(id) == record.session_id.as_ref())
         && query.host.as_ref().is_none_or(|host| *host == record.host)
-        && (refused || !query.refused)
+        && (record.is_unpermitted() || !query.refused)
 }

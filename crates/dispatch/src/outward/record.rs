@@ -170,9 +170,8 @@ fn put(tenant: &TenantId, record: &OutwardRecord, body: &[u8]) -> Vec<Change> {
     if record.state == OutwardState::Begun {
         return Vec::new();
     }
-    let refused = record.state == OutwardState::Refused || record.observed;
     let session = record.session_id.as_ref().map(|session| ("session", session.to_string()));
-    let index = session.into_iter().chain(refused.then(|| ("refused", "yes".to_owned()))).collect();
+    let index = session.into_iter().chain(record.is_unpermitted().then(|| ("refused", "yes".to_owned()))).collect();
     vec![Change::Put(Put {
         key: RecordKey::new(Kind::Outward, tenant.clone(), record.id.to_string()),
         expect: Expect::Any,
