@@ -25,6 +25,7 @@ mod logins;
 mod memory;
 mod operations;
 mod policies;
+mod policy_sets;
 mod rotation;
 mod run_faults;
 mod runs;
