@@ -90,6 +90,8 @@ impl Gate {
                 tenant: ask.caller.tenant.clone(),
             },
             context: context(ask),
+            at: Some(ask.at),
+            counts: BTreeMap::new(),
         };
         let sets = Sets { platform: self.policies.platform(), tenant: self.policies.tenant(), grants: None };
         decide(&sets, &request)

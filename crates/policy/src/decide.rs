@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::action::ActionName;
 use crate::facts::Facts;
+use crate::looks::Looks;
 use crate::request::{Request, SubjectKind};
 use crate::set::PolicySet;
 
@@ -31,6 +32,12 @@ impl Sets<'_> {
     pub fn hash(&self) -> String {
         hash_of(self)
     }
+
+    /// What any of the sets looks at beside the request's own context.
+    pub fn look_at(&self) -> Looks {
+        let grants = self.grants.map(PolicySet::looks_at).unwrap_or_default();
+        self.platform.looks_at().or(self.tenant.looks_at()).or(grants)
+    }
 }
 
 /// What the sets said together. The caller gives it its id.
@@ -48,13 +55,14 @@ pub struct Verdict {
 
 /// Says whether it may happen, and why.
 pub fn decide(sets: &Sets<'_>, request: &Request) -> Verdict {
-    decide_by(sets, request, sliced)
+    decide_by(sets, request, sets.look_at(), sliced)
 }
 
-/// Asks every set by `evaluate`.
+/// Asks every set by `evaluate`. `looks` is at least what the sets look at.
 pub(crate) fn decide_by(
     sets: &Sets<'_>,
     request: &Request,
+    looks: Looks,
     evaluate: impl Fn(&PolicySet, &Facts) -> LayerReason,
 ) -> Verdict {
     let of_the_api = matches!(request.action, ActionName::Operation(_));
@@ -67,7 +75,7 @@ pub(crate) fn decide_by(
         true => evaluate(set, facts),
         false => failed(layer, format!("the set handed in as `{}` is another one", layer.as_str())),
     };
-    let reasons = match Facts::of(request) {
+    let reasons = match Facts::of(request, looks) {
         Err(error) => LAYERS.iter().map(|layer| failed(*layer, error.to_string())).collect(),
         Ok(facts) => {
             let platform = ask(PolicyLayer::Platform, sets.platform, &facts);

@@ -11,14 +11,17 @@
 
 mod action;
 mod compile;
+mod counter;
 mod decide;
 mod entity;
 mod explain;
 mod facts;
 mod grant;
 mod host;
+mod looks;
 mod nesting;
 mod quote;
+mod reason;
 #[doc(hidden)]
 pub mod reference;
 mod request;
@@ -32,12 +35,14 @@ mod tests;
 
 pub use action::{ActionName, GrantAction};
 pub use compile::PolicyProblem;
+pub use counter::CounterProblem;
 pub use decide::{Sets, Verdict, decide};
 pub use explain::{Explanation, LayerExplanation, Missing, NearPermit, Rule, explain};
 pub use grant::{
     GrantProblem, GrantRequest, NetworkGrant, PathAccess, PathGrant, SecretGrant, Transport, grant_policies,
 };
+pub use looks::Looks;
 pub use request::{ContextValue, Request, Resource, ResourceType, Subject, SubjectKind};
 pub use rules::{default_tenant_policies, platform_rules};
 pub use schema::schema_text;
-pub use set::{PolicySet, PolicySource};
+pub use set::{PolicySet, PolicySource, SetProblem};

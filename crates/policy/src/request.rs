@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use aegis_model::operation::ResourceKind;
-use aegis_model::{Caller, Principal, Role, TenantId};
+use aegis_model::{Caller, Principal, Role, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::action::ActionName;
@@ -153,4 +153,12 @@ pub struct Request {
     /// Under which circumstances, by the names in the schema.
     #[serde(default)]
     pub context: BTreeMap<String, ContextValue>,
+    /// When: rules see it as `context.now`, `context.hour` and `context.weekday`, in UTC. A rule
+    /// that looks at them when it is absent fails, and so denies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// How far the tenant's counters have come: rules see them as `context.counts.NAME`. A rule
+    /// that looks at one that is missing here fails, and so denies.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, i64>,
 }

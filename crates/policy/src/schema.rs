@@ -3,18 +3,21 @@
 
 use std::sync::LazyLock;
 
+use aegis_model::counter::Counter;
 use aegis_model::operation::ActionGroup;
 use aegis_model::{Operation, Role};
 use cedar_policy::{Schema, Validator};
 
 use crate::action::GrantAction;
 use crate::entity::{DOMAIN, ROLE, SYSTEM, TOOLSET, USER};
+use crate::looks::{COUNTS, HOUR, NOW, WEEKDAY};
 use crate::request::ResourceType;
 
-static TEXT: LazyLock<String> = LazyLock::new(generate);
+static TEXT: LazyLock<String> = LazyLock::new(|| generate(&[]));
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| Validator::new(parse(&TEXT)));
 
-/// The schema that every policy is checked against.
+/// The schema that every policy is checked against; where counters are declared, every action's
+/// context has `counts` beside it, a record with a whole number for each.
 pub fn schema_text() -> &'static str {
     &TEXT
 }
@@ -24,15 +27,26 @@ pub(crate) fn validator() -> &'static Validator {
     &VALIDATOR
 }
 
-#[expect(clippy::expect_used, reason = "the text is generated from constants alone; every test parses it")]
+/// Checks policies against the schema with these counters, whose names were checked.
+pub(crate) fn validator_with(counters: &[Counter]) -> Validator {
+    Validator::new(parse(&generate(counters)))
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the text is generated from constants and checked names alone; every test parses it"
+)]
 fn parse(text: &str) -> Schema {
     let (schema, _warnings) = Schema::from_cedarschema_str(text).expect("the generated schema is well-formed");
     schema
 }
 
-fn generate() -> String {
-    let mut text = String::from("// Generated from the table of operations. Every thing belongs to a tenant.\n");
-    for line in entity_lines().chain(action_lines()) {
+fn generate(counters: &[Counter]) -> String {
+    let mut text = String::from(
+        "// Generated from the table of operations. Every thing belongs to a tenant. `now`, `hour`\n\
+         // (0 to 23) and `weekday` (mon, tue, wed, thu, fri, sat, sun) are those of the request, in UTC.\n",
+    );
+    for line in entity_lines().chain(action_lines(&circumstances(counters))) {
         text.push_str(&line);
         text.push('\n');
     }
@@ -63,19 +77,29 @@ const fn groups_of(kind: ResourceType) -> &'static [&'static str] {
     }
 }
 
-fn action_lines() -> impl Iterator<Item = String> {
+/// What is known of every action: the moment, and how far the counters have come.
+fn circumstances(counters: &[Counter]) -> String {
+    let time = format!("{NOW}: __cedar::datetime, {HOUR}: Long, {WEEKDAY}: String");
+    if counters.is_empty() {
+        return time;
+    }
+    let counts: Vec<String> = counters.iter().map(|counter| format!("\"{}\": Long", counter.name)).collect();
+    format!("{time}, {COUNTS}: {{ {} }}", counts.join(", "))
+}
+
+fn action_lines(always: &str) -> impl Iterator<Item = String> {
     let groups = ActionGroup::ALL.iter().map(|group| group.as_str()).chain([GrantAction::GROUP]);
     let group_lines = groups.map(|group| format!("action \"{group}\";"));
-    let operations = Operation::ALL.iter().copied().map(operation_line);
-    let grants = GrantAction::ALL.into_iter().map(grant_line);
+    let operations = Operation::ALL.iter().copied().map(move |operation| operation_line(operation, always));
+    let grants = GrantAction::ALL.into_iter().map(move |action| grant_line(action, always));
     group_lines.chain(operations).chain(grants)
 }
 
-fn operation_line(operation: Operation) -> String {
+fn operation_line(operation: Operation, always: &str) -> String {
     let name = operation.as_str();
     let group = operation.group().as_str();
     let resource = operation.resource().as_str();
-    let context = operation_context(operation);
+    let context = both(&operation_context(operation), always);
     format!(
         "action \"{name}\" in [\"{group}\"] appliesTo {{ principal: [Key, User, System, Agent], resource: [{resource}], \
          context: {{ {context} }} }};"
@@ -94,8 +118,13 @@ fn operation_context(operation: Operation) -> String {
     attributes.collect::<Vec<_>>().join(", ")
 }
 
-fn grant_line(action: GrantAction) -> String {
+fn both(own: &str, always: &str) -> String {
+    if own.is_empty() { always.to_owned() } else { format!("{own}, {always}") }
+}
+
+fn grant_line(action: GrantAction, always: &str) -> String {
     let (resource, context) = grant_form(action);
+    let context = both(context, always);
     format!(
         "action \"{}\" in [\"{}\"] appliesTo {{ principal: [Agent], resource: [{}], context: {{ {context} }} }};",
         action.as_str(),

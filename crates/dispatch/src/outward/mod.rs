@@ -157,6 +157,8 @@ fn request(occupant: &Occupant, wanted: &Wanted, protocol: &str) -> Request {
         action: GrantAction::Connect.into(),
         resource: Resource { kind: ResourceType::Host, id: wanted.host.clone(), tenant: occupant.tenant.clone() },
         context,
+        at: None,
+        counts: BTreeMap::new(),
     }
 }
 

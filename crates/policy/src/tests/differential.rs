@@ -1,10 +1,11 @@
 //! Slicing never changes an answer: generated sets and requests, sliced against Cedar itself.
-//! The sets are not validated, so that conditions may fail while they are evaluated.
+//! The sets are not validated, so that conditions may fail while they are evaluated. Unsliced,
+//! time and counters are always told; sliced, only where a rule looks at them.
 
 use aegis_model::Role;
 use aegis_model::decision::{PolicyLayer, ReasonClass};
 use cedar_policy::{Policy, PolicyId};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -91,6 +92,17 @@ const CONDITIONS: &[&str] = &[
     "when { context.tags.contains(\"x\") }",
     "when { resource.name like \"*one*\" }",
     "when { 1 == \"x\" || context.port }",
+    "when { context.hour < 12 }",
+    "unless { context has hour && context.hour < 12 }",
+    "when { context.weekday == \"mon\" }",
+    "when { context.now < datetime(\"2026-02-02T12:00:00Z\") }",
+    "unless { context has now.nothing }",
+    "when { context.counts.spent > 3 }",
+    "when { context has counts && context.counts has spent && context.counts.spent > 3 }",
+    "when { context has counts.spent }",
+    "when { context.counts.spent + context.counts.calls < 9 }",
+    "when { {a: context} == {a: context} }",
+    "unless { context == {} }",
 ];
 const CONTEXT: &[&str] = &["port", "tags"];
 
@@ -120,11 +132,14 @@ fn asked() -> impl Strategy<Value = Request> {
     let names = vec!["one", "two", "x.example.com", "X.example.com", "a", "b", "mcp:s/t", "b/one"];
     let resource = (select(ResourceType::ALL.to_vec()), select(names), select(vec!["a", "b"]));
     let port = prop::option::of(select(vec![1_i64, 443]));
-    (subject, role, action, resource, port, any::<bool>()).prop_map(
-        |(subject, role, action, resource, port, tagged)| {
+    let moments = ["2026-02-02T09:00:00Z", "2026-02-02T15:00:00Z", "2026-02-07T09:00:00Z"];
+    let at = prop::option::of(select(moments.map(|at| at.parse().unwrap()).to_vec()));
+    let counts = btree_map(select(vec!["spent", "calls"]).prop_map(str::to_owned), select(vec![0, 4, i64::MAX]), 0..3);
+    (subject, role, action, resource, (port, any::<bool>()), (at, counts)).prop_map(
+        |(subject, role, action, resource, (port, tagged), (at, counts))| {
             let subject = Subject { kind: subject.0, id: subject.1.to_owned(), tenant: tenant("a"), role };
             let resource = Resource { kind: resource.0, id: resource.1.to_owned(), tenant: tenant(resource.2) };
-            let mut asked = request(subject, action, resource);
+            let mut asked = Request { at, counts, ..request(subject, action, resource) };
             let values = [port.map(ContextValue::Long), tagged.then(|| ContextValue::TextSet(["x".to_owned()].into()))];
             for (name, value) in CONTEXT.iter().zip(values) {
                 asked.context.extend(value.map(|value| ((*name).to_owned(), value)));
@@ -138,7 +153,7 @@ fn asked() -> impl Strategy<Value = Request> {
 fn laid_out(layer: PolicyLayer, rules: &[String]) -> PolicySet {
     let parse =
         |(index, rule): (usize, &String)| Policy::parse(Some(PolicyId::new(format!("r{index}"))), rule).unwrap();
-    PolicySet::lay_out(layer, &[], rules.iter().enumerate().map(parse).collect()).unwrap()
+    PolicySet::lay_out(layer, &[], &[], rules.iter().enumerate().map(parse).collect()).unwrap()
 }
 
 struct Three {
