@@ -132,7 +132,7 @@ fn requests(size: usize) -> Outcome<Vec<Request>> {
         };
         let subject = Subject { kind, id, tenant: tenant.clone(), role };
         let resource = Resource { kind: resource, id: name, tenant: tenant.clone() };
-        Request { subject, action, resource, context, at: None, counts: BTreeMap::new() }
+        Request { subject, action, resource, context, at: None, counts: BTreeMap::new(), document: BTreeMap::new() }
     };
     Ok((0..100).map(request).collect())
 }

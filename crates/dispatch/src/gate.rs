@@ -92,6 +92,7 @@ impl Gate {
             context: context(ask),
             at: Some(ask.at),
             counts: BTreeMap::new(),
+            document: BTreeMap::new(),
         };
         let sets = Sets { platform: self.policies.platform(), tenant: self.policies.tenant(), grants: None };
         decide(&sets, &request)

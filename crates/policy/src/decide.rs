@@ -23,7 +23,8 @@ pub struct Sets<'a> {
     /// The rules of the principal's tenant.
     pub tenant: &'a PolicySet,
     /// The grants of the agent, for what leaves its box. `None` for everybody else; an agent
-    /// without is denied.
+    /// without is denied. For what is done to an intent it is the tenant's governance records
+    /// that stand here, and whoever asks is denied without.
     pub grants: Option<&'a PolicySet>,
 }
 
@@ -76,23 +77,33 @@ pub(crate) fn decide_by(
         false => failed(layer, format!("the set handed in as `{}` is another one", layer.as_str())),
     };
     let reasons = match Facts::of(request, looks) {
-        Err(error) => LAYERS.iter().map(|layer| failed(*layer, error.to_string())).collect(),
+        Err(error) => {
+            let layers = [PolicyLayer::Platform, PolicyLayer::Tenant, third_layer(request.action)];
+            layers.map(|layer| failed(layer, error.to_string())).into()
+        }
         Ok(facts) => {
             let platform = ask(PolicyLayer::Platform, sets.platform, &facts);
             let tenant = ask(PolicyLayer::Tenant, sets.tenant, &facts);
-            let grants = match (sets.grants, request.subject.kind) {
+            let layer = third_layer(request.action);
+            let third = match (sets.grants, request.action, request.subject.kind) {
                 _ if for_agents => None,
-                (Some(set), _) => Some(ask(PolicyLayer::Grants, set, &facts)),
-                (None, SubjectKind::Agent) => Some(not_permitted(PolicyLayer::Grants)),
-                (None, SubjectKind::Key | SubjectKind::User | SubjectKind::System) => None,
+                (Some(set), ..) => Some(ask(layer, set, &facts)),
+                (None, ActionName::Intent(_), _) | (None, _, SubjectKind::Agent) => Some(not_permitted(layer)),
+                (None, _, SubjectKind::Key | SubjectKind::User | SubjectKind::System) => None,
             };
-            [platform, tenant].into_iter().chain(grants).collect()
+            [platform, tenant].into_iter().chain(third).collect()
         }
     };
     joined(reasons, policy_hash)
 }
 
-const LAYERS: [PolicyLayer; 3] = [PolicyLayer::Platform, PolicyLayer::Tenant, PolicyLayer::Grants];
+/// Which layer the third set is of.
+const fn third_layer(action: ActionName) -> PolicyLayer {
+    match action {
+        ActionName::Intent(_) => PolicyLayer::Governance,
+        ActionName::Operation(_) | ActionName::Grant(_) => PolicyLayer::Grants,
+    }
+}
 
 /// What a set says, looking only at the rules that can match.
 pub(crate) fn sliced(set: &PolicySet, facts: &Facts) -> LayerReason {

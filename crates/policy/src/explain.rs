@@ -99,7 +99,7 @@ pub fn explain(sets: &Sets<'_>, request: &Request) -> Explanation {
         let set = match reason.layer {
             PolicyLayer::Platform => Some(sets.platform),
             PolicyLayer::Tenant => Some(sets.tenant),
-            PolicyLayer::Grants => sets.grants,
+            PolicyLayer::Grants | PolicyLayer::Governance => sets.grants,
         };
         layer(reason, set, facts.as_ref())
     });

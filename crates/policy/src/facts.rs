@@ -4,6 +4,8 @@
 use aegis_model::Timestamp;
 use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression};
 
+use crate::action::ActionName;
+use crate::document::{self, SAID};
 use crate::entity::{Names, toolset_of};
 use crate::host;
 use crate::looks::{COUNTS, HOUR, Looks, NOW, WEEKDAY};
@@ -48,16 +50,21 @@ impl Facts {
         let owner = names.resource(ResourceType::Tenant, owner_of(&asked.resource));
         let resource = resource_place(names, asked, &owner);
 
-        // INVARIANT: no rule looks further than the attributes of principal and resource (the
-        // compiler checks it), so no other entity is needed, their tenants' neither.
+        // INVARIANT: no rule looks further than the attributes of principal and resource and the
+        // tags of the document (the compiler checks it), so no other entity is needed, their
+        // tenants' neither.
         let mut things = vec![entity(&principal, &asked.subject.id, &own_tenant)?, action.entity.clone()];
         if resource.uid != principal.uid {
             things.push(entity(&resource, &asked.resource.id, &owner)?);
         }
+        let document = matches!(asked.action, ActionName::Intent(_)).then(|| names.document());
+        if let Some(document) = &document {
+            things.push(document::entity(document, &asked.document).map_err(unjudgeable)?);
+        }
         let action = Place { uid: action.uid.clone(), above: vec![action.group.clone()] };
+        let context = context(asked, looks, document)?;
         let uids = (principal.uid.clone(), action.uid.clone(), resource.uid.clone());
-        let request =
-            cedar_policy::Request::new(uids.0, uids.1, uids.2, context(asked, looks)?, None).map_err(unjudgeable)?;
+        let request = cedar_policy::Request::new(uids.0, uids.1, uids.2, context, None).map_err(unjudgeable)?;
         // Adding to an empty store is measurably cheaper than making a store.
         let entities = Entities::empty().add_entities(things, None).map_err(unjudgeable)?;
         Ok(Self { request, entities, principal, action, resource })
@@ -109,16 +116,17 @@ fn entity(place: &Place, name: &str, tenant: &EntityUid) -> Result<Entity, Unjud
 }
 
 /// Cedar takes no name twice, so that nothing in the request's own context can stand for the
-/// time or for a counter beside the true one.
-fn context(asked: &Request, looks: Looks) -> Result<Context, Unjudgeable> {
+/// time, for a counter or for the document beside the true one.
+fn context(asked: &Request, looks: Looks, document: Option<EntityUid>) -> Result<Context, Unjudgeable> {
     let at = asked.at.filter(|_| looks.time);
-    if asked.context.is_empty() && at.is_none() && !looks.counters {
+    if asked.context.is_empty() && at.is_none() && !looks.counters && document.is_none() {
         return Ok(Context::empty());
     }
     let own = asked.context.iter().map(|(name, value)| (name.clone(), expression(value)));
     let time = at.into_iter().flat_map(time);
     let counts = looks.counters.then(|| counts(asked)).transpose()?;
-    Context::from_pairs(own.chain(time).chain(counts)).map_err(unjudgeable)
+    let document = document.map(|uid| (SAID.to_owned(), RestrictedExpression::new_entity_uid(uid)));
+    Context::from_pairs(own.chain(time).chain(counts).chain(document)).map_err(unjudgeable)
 }
 
 fn time(at: Timestamp) -> [(String, RestrictedExpression); 3] {

@@ -34,7 +34,7 @@ pub struct UnslicedSets<'a> {
     pub platform: &'a Unsliced,
     /// The tenant's rules.
     pub tenant: &'a Unsliced,
-    /// The agent's grants.
+    /// The agent's grants, or the tenant's governance records.
     pub grants: Option<&'a Unsliced>,
 }
 
@@ -48,7 +48,7 @@ fn evaluate(unsliced: &UnslicedSets<'_>, set: &PolicySet, facts: &Facts) -> Laye
     let rules = match set.layer() {
         PolicyLayer::Platform => Some(unsliced.platform),
         PolicyLayer::Tenant => Some(unsliced.tenant),
-        PolicyLayer::Grants => unsliced.grants,
+        PolicyLayer::Grants | PolicyLayer::Governance => unsliced.grants,
     };
     let mut tally = Tally::default();
     if let Some(Unsliced(rules)) = rules {

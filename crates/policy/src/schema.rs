@@ -8,8 +8,9 @@ use aegis_model::operation::ActionGroup;
 use aegis_model::{Operation, Role};
 use cedar_policy::{Schema, Validator};
 
-use crate::action::GrantAction;
-use crate::entity::{DOMAIN, ROLE, SYSTEM, TOOLSET, USER};
+use crate::action::{GrantAction, IntentAction};
+use crate::document::{SAID, TAG_TYPE};
+use crate::entity::{DOCUMENT, DOMAIN, ROLE, SYSTEM, TOOLSET, USER};
 use crate::looks::{COUNTS, HOUR, NOW, WEEKDAY};
 use crate::request::ResourceType;
 
@@ -56,10 +57,11 @@ fn generate(counters: &[Counter]) -> String {
 fn entity_lines() -> impl Iterator<Item = String> {
     let roles: Vec<String> = Role::ALL.iter().map(|role| format!("\"{}\"", role.as_str())).collect();
     let fixed = [format!("entity {ROLE} enum [{}];", roles.join(", ")), format!("entity {DOMAIN}, {TOOLSET};")];
+    let document = format!("entity {DOCUMENT} tags {TAG_TYPE};");
     let system = entity_line(SYSTEM, &["Tenant", ROLE]);
     let resources = ResourceType::ALL.into_iter().map(|kind| entity_line(kind.as_str(), groups_of(kind)));
     let user = entity_line(USER, &["Tenant", ROLE]);
-    fixed.into_iter().chain([system, user]).chain(resources)
+    fixed.into_iter().chain([document, system, user]).chain(resources)
 }
 
 fn entity_line(name: &str, groups: &[&str]) -> String {
@@ -73,7 +75,11 @@ const fn groups_of(kind: ResourceType) -> &'static [&'static str] {
         ResourceType::Key => &["Tenant", ROLE],
         ResourceType::Host => &["Tenant", DOMAIN],
         ResourceType::Tool => &["Tenant", TOOLSET],
-        ResourceType::Agent | ResourceType::Model | ResourceType::Secret | ResourceType::Volume => &["Tenant"],
+        ResourceType::Agent
+        | ResourceType::Model
+        | ResourceType::Secret
+        | ResourceType::Volume
+        | ResourceType::Intent => &["Tenant"],
     }
 }
 
@@ -88,11 +94,12 @@ fn circumstances(counters: &[Counter]) -> String {
 }
 
 fn action_lines(always: &str) -> impl Iterator<Item = String> {
-    let groups = ActionGroup::ALL.iter().map(|group| group.as_str()).chain([GrantAction::GROUP]);
+    let groups = ActionGroup::ALL.iter().map(|group| group.as_str()).chain([GrantAction::GROUP, IntentAction::GROUP]);
     let group_lines = groups.map(|group| format!("action \"{group}\";"));
     let operations = Operation::ALL.iter().copied().map(move |operation| operation_line(operation, always));
     let grants = GrantAction::ALL.into_iter().map(move |action| grant_line(action, always));
-    group_lines.chain(operations).chain(grants)
+    let intents = IntentAction::ALL.into_iter().map(move |action| intent_line(action, always));
+    group_lines.chain(operations).chain(grants).chain(intents)
 }
 
 fn operation_line(operation: Operation, always: &str) -> String {
@@ -130,6 +137,22 @@ fn grant_line(action: GrantAction, always: &str) -> String {
         action.as_str(),
         GrantAction::GROUP,
         resource.as_str()
+    )
+}
+
+/// `local_hour` and `local_weekday` are the request's moment in the time zone of the governance
+/// record; `last_minute` and `last_hour` say how often the intent was allowed in that time before
+/// this one; `document` holds what was said about the intent, one tag for each field.
+fn intent_line(action: IntentAction, always: &str) -> String {
+    let own =
+        format!("local_hour: Long, local_weekday: String, last_minute: Long, last_hour: Long, {SAID}: {DOCUMENT}");
+    format!(
+        "action \"{}\" in [\"{}\"] appliesTo {{ principal: [Key, User, System, Agent], resource: [{}], \
+         context: {{ {} }} }};",
+        action.as_str(),
+        IntentAction::GROUP,
+        ResourceType::Intent.as_str(),
+        both(&own, always)
     )
 }
 

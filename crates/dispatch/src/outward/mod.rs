@@ -159,6 +159,7 @@ fn request(occupant: &Occupant, wanted: &Wanted, protocol: &str) -> Request {
         context,
         at: None,
         counts: BTreeMap::new(),
+        document: BTreeMap::new(),
     }
 }
 

@@ -4,6 +4,7 @@ mod compile;
 mod counters;
 mod differential;
 mod explain;
+mod governance;
 mod grants;
 mod narrowing;
 mod reasons;
@@ -38,7 +39,15 @@ fn thing(kind: ResourceType, id: &str) -> Resource {
 }
 
 fn request(subject: Subject, action: impl Into<ActionName>, resource: Resource) -> Request {
-    Request { subject, action: action.into(), resource, context: BTreeMap::new(), at: None, counts: BTreeMap::new() }
+    Request {
+        subject,
+        action: action.into(),
+        resource,
+        context: BTreeMap::new(),
+        at: None,
+        counts: BTreeMap::new(),
+        document: BTreeMap::new(),
+    }
 }
 
 fn text(value: &str) -> ContextValue {
