@@ -131,7 +131,8 @@ fn requests(size: usize) -> Outcome<Vec<Request>> {
             _ => BTreeMap::new(),
         };
         let subject = Subject { kind, id, tenant: tenant.clone(), role };
-        Request { subject, action, resource: Resource { kind: resource, id: name, tenant: tenant.clone() }, context }
+        let resource = Resource { kind: resource, id: name, tenant: tenant.clone() };
+        Request { subject, action, resource, context, at: None, counts: BTreeMap::new(), document: BTreeMap::new() }
     };
     Ok((0..100).map(request).collect())
 }

@@ -25,7 +25,18 @@ pub fn question(caller: &Caller, ask: &PolicyAsk, pointer: &str) -> Result<Quest
     let (subject, agent) = subject(caller, ask.subject.as_ref());
     let resource = resource(caller, ask.resource.as_ref(), pointer)?;
     let context = with_defaults(action, context(&ask.context, pointer)?);
-    Ok(Question { request: Request { subject, action, resource, context }, agent })
+    Ok(Question {
+        request: Request {
+            subject,
+            action,
+            resource,
+            context,
+            at: None,
+            counts: BTreeMap::new(),
+            document: BTreeMap::new(),
+        },
+        agent,
+    })
 }
 
 fn no_such_action(action: &str, pointer: &str) -> Fault {

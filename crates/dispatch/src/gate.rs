@@ -82,6 +82,9 @@ impl Gate {
                 tenant: ask.caller.tenant.clone(),
             },
             context: context(ask),
+            at: Some(ask.at),
+            counts: BTreeMap::new(),
+            document: BTreeMap::new(),
         };
         let sets = Sets { platform: self.policies.platform(), tenant: &own.enforced, grants: None };
         let verdict = decide(&sets, &request);

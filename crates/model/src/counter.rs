@@ -27,6 +27,17 @@ pub enum CounterKey {
     Session,
 }
 
+impl CounterKey {
+    /// The key as it is written in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Principal => "principal",
+            Self::Resource => "resource",
+            Self::Session => "session",
+        }
+    }
+}
+
 /// A counter as it is declared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

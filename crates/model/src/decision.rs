@@ -15,6 +15,8 @@ pub enum PolicyLayer {
     Tenant,
     /// What a manifest asked for and the tenant approved.
     Grants,
+    /// The tenant's governance records; about intents they stand in the place of grants.
+    Governance,
 }
 
 impl PolicyLayer {
@@ -24,6 +26,7 @@ impl PolicyLayer {
             Self::Platform => "platform",
             Self::Tenant => "tenant",
             Self::Grants => "grants",
+            Self::Governance => "governance",
         }
     }
 }

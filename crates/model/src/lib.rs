@@ -13,6 +13,7 @@ pub mod decision;
 pub mod error;
 pub mod exec;
 pub mod freeze;
+pub mod governance;
 pub mod id;
 pub mod key;
 pub mod ledger;

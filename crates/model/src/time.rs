@@ -14,6 +14,71 @@ pub struct Timestamp(u64);
 const LATEST_MS: u64 = 253_402_300_799_999;
 const DAY_MS: u64 = 86_400_000;
 
+const HOUR_MS: u64 = 3_600_000;
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Weekday {
+    /// Monday.
+    #[serde(rename = "mon")]
+    Monday,
+    /// Tuesday.
+    #[serde(rename = "tue")]
+    Tuesday,
+    /// Wednesday.
+    #[serde(rename = "wed")]
+    Wednesday,
+    /// Thursday.
+    #[serde(rename = "thu")]
+    Thursday,
+    /// Friday.
+    #[serde(rename = "fri")]
+    Friday,
+    /// Saturday.
+    #[serde(rename = "sat")]
+    Saturday,
+    /// Sunday.
+    #[serde(rename = "sun")]
+    Sunday,
+}
+
+impl Weekday {
+    /// Every day, from Monday on.
+    pub const ALL: [Self; 7] =
+        [Self::Monday, Self::Tuesday, Self::Wednesday, Self::Thursday, Self::Friday, Self::Saturday, Self::Sunday];
+
+    /// The day as it is written: its first three letters in English.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Monday => "mon",
+            Self::Tuesday => "tue",
+            Self::Wednesday => "wed",
+            Self::Thursday => "thu",
+            Self::Friday => "fri",
+            Self::Saturday => "sat",
+            Self::Sunday => "sun",
+        }
+    }
+
+    /// The day that is written like this.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|day| day.as_str() == name)
+    }
+
+    /// The day with this number, where 1970-01-01, a Thursday, is day 0.
+    const fn of_day_number(day: u64) -> Self {
+        match day % 7 {
+            0 => Self::Thursday,
+            1 => Self::Friday,
+            2 => Self::Saturday,
+            3 => Self::Sunday,
+            4 => Self::Monday,
+            5 => Self::Tuesday,
+            _ => Self::Wednesday,
+        }
+    }
+}
+
 /// A text that is not an RFC 3339 time in UTC.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time of the form 2026-01-31T12:00:00Z")]
@@ -33,6 +98,16 @@ impl Timestamp {
     /// The moment `ms` later.
     pub const fn plus_ms(self, ms: u64) -> Self {
         Self::from_millis(self.0.saturating_add(ms))
+    }
+
+    /// The hour of the day in UTC, 0 to 23.
+    pub const fn hour(self) -> u64 {
+        self.0 % DAY_MS / HOUR_MS
+    }
+
+    /// The day of the week in UTC.
+    pub const fn weekday(self) -> Weekday {
+        Weekday::of_day_number(self.0 / DAY_MS)
     }
 
     /// Milliseconds from `earlier` to here, 0 if `earlier` is later.
@@ -147,6 +222,31 @@ mod tests {
         assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::from_millis(951_782_400_000).to_string(), "2000-02-29T00:00:00.000Z");
         assert_eq!(Timestamp::from_millis(u64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn hours_and_weekdays_are_those_of_the_calendar() {
+        let check = |text: &str, day: &str, hour: u64| {
+            let moment: Timestamp = text.parse().unwrap();
+            assert_eq!((moment.weekday().as_str(), moment.hour()), (day, hour), "{text}");
+        };
+        check("1970-01-01T00:00:00Z", "thu", 0);
+        check("2000-02-29T23:59:59.999Z", "tue", 23);
+        check("2024-02-29T12:00:00Z", "thu", 12);
+        check("2026-01-31T00:59:59Z", "sat", 0);
+        check("2026-02-01T01:00:00Z", "sun", 1);
+        check("2026-02-02T13:00:00Z", "mon", 13);
+        check("2026-02-04T13:00:00Z", "wed", 13);
+        check("2026-02-06T13:00:00Z", "fri", 13);
+    }
+
+    #[test]
+    fn weekdays_have_one_name_each() {
+        for day in Weekday::ALL {
+            assert_eq!(Weekday::by_name(day.as_str()), Some(day));
+            assert_eq!(serde_json::to_value(day).unwrap(), day.as_str());
+        }
+        assert_eq!(Weekday::by_name("Mon"), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What can be decided about: the API's operations, and what a box may do to the world.
+//! What can be decided about: the API's operations, what a box may do to the world, and the
+//! intents of services.
 //! Must not know how either is carried out.
 
 use std::fmt;
@@ -55,7 +56,30 @@ impl GrantAction {
     }
 }
 
-/// One action, of either kind.
+/// What is done to an intent of a service, and needs a governance record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentAction {
+    /// Do what the service is asked to do.
+    Fulfil,
+}
+
+impl IntentAction {
+    /// Every action on an intent.
+    pub const ALL: [Self; 1] = [Self::Fulfil];
+
+    /// The group that all of them are in, as it is written in policies.
+    pub const GROUP: &'static str = "intent";
+
+    /// The action as it is written in policies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fulfil => "fulfil",
+        }
+    }
+}
+
+/// One action, of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ActionName {
@@ -63,6 +87,8 @@ pub enum ActionName {
     Operation(Operation),
     /// Something that leaves a box.
     Grant(GrantAction),
+    /// Something that is done to an intent.
+    Intent(IntentAction),
 }
 
 /// A text that names no action.
@@ -74,7 +100,8 @@ impl ActionName {
     /// Every action there is.
     pub fn all() -> impl Iterator<Item = Self> {
         let operations = Operation::ALL.iter().copied().map(Self::Operation);
-        operations.chain(GrantAction::ALL.into_iter().map(Self::Grant))
+        let grants = GrantAction::ALL.into_iter().map(Self::Grant);
+        operations.chain(grants).chain(IntentAction::ALL.into_iter().map(Self::Intent))
     }
 
     /// The action of that name.
@@ -87,6 +114,7 @@ impl ActionName {
         match self {
             Self::Operation(operation) => operation.as_str(),
             Self::Grant(action) => action.as_str(),
+            Self::Intent(action) => action.as_str(),
         }
     }
 
@@ -95,6 +123,7 @@ impl ActionName {
         match self {
             Self::Operation(operation) => operation.group().as_str(),
             Self::Grant(_) => GrantAction::GROUP,
+            Self::Intent(_) => IntentAction::GROUP,
         }
     }
 
@@ -103,6 +132,7 @@ impl ActionName {
         match self {
             Self::Operation(operation) => operation as usize,
             Self::Grant(action) => Operation::ALL.len() + action as usize,
+            Self::Intent(action) => Operation::ALL.len() + GrantAction::ALL.len() + action as usize,
         }
     }
 }
@@ -116,6 +146,12 @@ impl From<Operation> for ActionName {
 impl From<GrantAction> for ActionName {
     fn from(action: GrantAction) -> Self {
         Self::Grant(action)
+    }
+}
+
+impl From<IntentAction> for ActionName {
+    fn from(action: IntentAction) -> Self {
+        Self::Intent(action)
     }
 }
 

@@ -5,12 +5,11 @@
 use std::collections::BTreeSet;
 
 use cedar_policy::ffi::DetailedError;
-use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, ValidationWarning};
+use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, ValidationWarning, Validator};
 use serde::Serialize;
 
-use crate::nesting;
-use crate::schema::validator;
 use crate::set::PolicySource;
+use crate::{nesting, reason};
 
 /// Longest text of one source: enough for hundreds of rules, and short enough that checking it
 /// holds nobody up.
@@ -34,16 +33,16 @@ pub struct PolicyProblem {
     pub message: String,
 }
 
-/// Checks all sources.
+/// Checks all sources against the validator's schema.
 ///
 /// # Errors
 /// Every problem of every source.
-pub(crate) fn rules_of(sources: &[PolicySource]) -> Result<Vec<Policy>, Vec<PolicyProblem>> {
+pub(crate) fn rules_of(sources: &[PolicySource], validator: &Validator) -> Result<Vec<Policy>, Vec<PolicyProblem>> {
     let mut rules = Vec::new();
     let mut problems = Vec::new();
     let mut used = BTreeSet::new();
     for source in sources {
-        let checked = check_form(source).and_then(|()| checked_rules(source));
+        let checked = check_form(source).and_then(|()| checked_rules(source, validator));
         match checked {
             Ok(checked) => rules.extend(checked),
             Err(found) => problems.extend(found),
@@ -77,19 +76,21 @@ fn check_form(source: &PolicySource) -> Result<(), Vec<PolicyProblem>> {
     Err(vec![at_start(source, problem)])
 }
 
-fn checked_rules(source: &PolicySource) -> Result<Vec<Policy>, Vec<PolicyProblem>> {
+fn checked_rules(source: &PolicySource, validator: &Validator) -> Result<Vec<Policy>, Vec<PolicyProblem>> {
     let set: PolicySet = source.text.parse().map_err(|errors: cedar_policy::ParseErrors| {
         errors.iter().map(|error| located(source, DetailedError::from(error))).collect::<Vec<_>>()
     })?;
     if set.templates().next().is_some() {
         return Err(vec![at_start(source, "templates are not supported; write the principal or resource out")]);
     }
-    validated(source, &set)?;
-    named(source, &set)
+    validated(source, &set, validator)?;
+    let policies = in_order(&set);
+    reasoned(source, &policies)?;
+    Ok(named(source, &policies))
 }
 
-fn validated(source: &PolicySource, set: &PolicySet) -> Result<(), Vec<PolicyProblem>> {
-    let result = validator().validate_with_level(set, ValidationMode::Strict, ATTRIBUTE_DEPTH_MAX);
+fn validated(source: &PolicySource, set: &PolicySet, validator: &Validator) -> Result<(), Vec<PolicyProblem>> {
+    let result = validator.validate_with_level(set, ValidationMode::Strict, ATTRIBUTE_DEPTH_MAX);
     let errors = result.validation_errors().map(|error| located(source, DetailedError::from(error)));
     // A text may be in any script; every other warning hides what a rule means.
     let misleading = |warning: &&ValidationWarning| !matches!(warning, ValidationWarning::MixedScriptString(_));
@@ -99,17 +100,32 @@ fn validated(source: &PolicySource, set: &PolicySet) -> Result<(), Vec<PolicyPro
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// A source's only rule has the source's id; several have their number or `@id` behind it.
-fn named(source: &PolicySource, set: &PolicySet) -> Result<Vec<Policy>, Vec<PolicyProblem>> {
+/// The rules as they stand in the text.
+fn in_order(set: &PolicySet) -> Vec<&Policy> {
     let mut policies: Vec<&Policy> = set.policies().collect();
     policies.sort_by_key(|policy| place(policy));
+    policies
+}
+
+/// Every reason is a sentence for people.
+fn reasoned(source: &PolicySource, policies: &[&Policy]) -> Result<(), Vec<PolicyProblem>> {
+    let problem = |(index, policy): (usize, &&Policy)| {
+        let message = reason::problem(policy)?;
+        Some(at(source, nesting::rule_start(&source.text, index), message.to_owned()))
+    };
+    let problems: Vec<PolicyProblem> = policies.iter().enumerate().filter_map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// A source's only rule has the source's id; several have their number or `@id` behind it.
+fn named(source: &PolicySource, policies: &[&Policy]) -> Vec<Policy> {
     let alone = policies.len() == 1;
     let name = |(index, policy): (usize, &&Policy)| {
         let own = policy.annotation("id").map_or_else(|| (index + 1).to_string(), str::to_owned);
         let name = if alone { source.id.clone() } else { format!("{}/{own}", source.id) };
         policy.new_id(PolicyId::new(name))
     };
-    Ok(policies.iter().enumerate().map(name).collect())
+    policies.iter().enumerate().map(name).collect()
 }
 
 /// Cedar numbers the rules of a text `policy0`, `policy1`, ….

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::action::ActionName;
 use crate::facts::Facts;
+use crate::looks::Looks;
 use crate::request::{Request, SubjectKind};
 use crate::set::PolicySet;
 
@@ -22,7 +23,8 @@ pub struct Sets<'a> {
     /// The rules of the principal's tenant.
     pub tenant: &'a PolicySet,
     /// The grants of the agent, for what leaves its box. `None` for everybody else; an agent
-    /// without is denied.
+    /// without is denied. For what is done to an intent it is the tenant's governance records
+    /// that stand here, and whoever asks is denied without.
     pub grants: Option<&'a PolicySet>,
 }
 
@@ -30,6 +32,12 @@ impl Sets<'_> {
     /// SHA-256 over the sets, in hexadecimal.
     pub fn hash(&self) -> String {
         hash_of(self)
+    }
+
+    /// What any of the sets looks at beside the request's own context.
+    pub fn look_at(&self) -> Looks {
+        let grants = self.grants.map(PolicySet::looks_at).unwrap_or_default();
+        self.platform.looks_at().or(self.tenant.looks_at()).or(grants)
     }
 }
 
@@ -48,21 +56,22 @@ pub struct Verdict {
 
 /// Says whether it may happen, and why.
 pub fn decide(sets: &Sets<'_>, request: &Request) -> Verdict {
-    decide_by(sets, request, sliced)
+    decide_by(sets, request, sets.look_at(), sliced)
 }
 
 /// What one set says on its own, whatever the others do.
 pub fn ask(set: &PolicySet, request: &Request) -> LayerReason {
-    match Facts::of(request) {
+    match Facts::of(request, set.looks_at()) {
         Ok(facts) => sliced(set, &facts),
         Err(error) => failed(set.layer(), error.to_string()),
     }
 }
 
-/// Asks every set by `evaluate`.
+/// Asks every set by `evaluate`. `looks` is at least what the sets look at.
 pub(crate) fn decide_by(
     sets: &Sets<'_>,
     request: &Request,
+    looks: Looks,
     evaluate: impl Fn(&PolicySet, &Facts) -> LayerReason,
 ) -> Verdict {
     let of_the_api = matches!(request.action, ActionName::Operation(_));
@@ -75,24 +84,34 @@ pub(crate) fn decide_by(
         true => evaluate(set, facts),
         false => failed(layer, format!("the set handed in as `{}` is another one", layer.as_str())),
     };
-    let reasons = match Facts::of(request) {
-        Err(error) => LAYERS.iter().map(|layer| failed(*layer, error.to_string())).collect(),
+    let reasons = match Facts::of(request, looks) {
+        Err(error) => {
+            let layers = [PolicyLayer::Platform, PolicyLayer::Tenant, third_layer(request.action)];
+            layers.map(|layer| failed(layer, error.to_string())).into()
+        }
         Ok(facts) => {
             let platform = ask(PolicyLayer::Platform, sets.platform, &facts);
             let tenant = ask(PolicyLayer::Tenant, sets.tenant, &facts);
-            let grants = match (sets.grants, request.subject.kind) {
+            let layer = third_layer(request.action);
+            let third = match (sets.grants, request.action, request.subject.kind) {
                 _ if for_agents => None,
-                (Some(set), _) => Some(ask(PolicyLayer::Grants, set, &facts)),
-                (None, SubjectKind::Agent) => Some(not_permitted(PolicyLayer::Grants)),
-                (None, SubjectKind::Key | SubjectKind::User | SubjectKind::System) => None,
+                (Some(set), ..) => Some(ask(layer, set, &facts)),
+                (None, ActionName::Intent(_), _) | (None, _, SubjectKind::Agent) => Some(not_permitted(layer)),
+                (None, _, SubjectKind::Key | SubjectKind::User | SubjectKind::System) => None,
             };
-            [platform, tenant].into_iter().chain(grants).collect()
+            [platform, tenant].into_iter().chain(third).collect()
         }
     };
     joined(reasons, policy_hash)
 }
 
-const LAYERS: [PolicyLayer; 3] = [PolicyLayer::Platform, PolicyLayer::Tenant, PolicyLayer::Grants];
+/// Which layer the third set is of.
+const fn third_layer(action: ActionName) -> PolicyLayer {
+    match action {
+        ActionName::Intent(_) => PolicyLayer::Governance,
+        ActionName::Operation(_) | ActionName::Grant(_) => PolicyLayer::Grants,
+    }
+}
 
 /// What a set says, looking only at the rules that can match.
 pub(crate) fn sliced(set: &PolicySet, facts: &Facts) -> LayerReason {

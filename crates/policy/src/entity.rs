@@ -24,12 +24,17 @@ pub(crate) const DOMAIN: &str = "Domain";
 /// All tools of one server, for wildcards of tools.
 pub(crate) const TOOLSET: &str = "Toolset";
 
+/// What somebody says about an intent: an entity, because only an entity has tags, which may be
+/// called anything.
+pub(crate) const DOCUMENT: &str = "Document";
+
 /// The names of entities, made once.
 pub(crate) struct Names {
     subjects: [EntityTypeName; 4],
     resources: [EntityTypeName; ResourceType::ALL.len()],
     domain: EntityTypeName,
     toolset: EntityTypeName,
+    document: EntityUid,
     roles: [EntityUid; Role::ALL.len()],
     actions: Vec<KnownAction>,
 }
@@ -75,6 +80,7 @@ impl Names {
             resources: ResourceType::ALL.map(|kind| entity_type(kind.as_str())),
             domain: entity_type(DOMAIN),
             toolset: entity_type(TOOLSET),
+            document: uid(&entity_type(DOCUMENT), "said"),
             roles: Role::ALL.map(|name| uid(&role, name.as_str())),
             actions: ActionName::all().map(known).collect(),
         }
@@ -94,7 +100,7 @@ impl Names {
 
     /// A thing that is acted on.
     pub(crate) fn resource(&self, kind: ResourceType, id: &str) -> EntityUid {
-        let [tenant, agent, key, host, tool, model, secret, volume] = &self.resources;
+        let [tenant, agent, key, host, tool, model, secret, volume, intent] = &self.resources;
         let kind = match kind {
             ResourceType::Tenant => tenant,
             ResourceType::Agent => agent,
@@ -104,6 +110,7 @@ impl Names {
             ResourceType::Model => model,
             ResourceType::Secret => secret,
             ResourceType::Volume => volume,
+            ResourceType::Intent => intent,
         };
         uid(kind, id)
     }
@@ -116,6 +123,11 @@ impl Names {
     /// All tools of one server.
     pub(crate) fn toolset(&self, name: &str) -> EntityUid {
         uid(&self.toolset, name)
+    }
+
+    /// What is said about an intent; a request has at most one.
+    pub(crate) fn document(&self) -> EntityUid {
+        self.document.clone()
     }
 
     /// A role.

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use crate::decide::{Sets, Verdict, decide};
 use crate::facts::Facts;
+use crate::looks::Looks;
+use crate::reason;
 use crate::request::Request;
 use crate::set::{CompiledRule, PolicySet};
 
@@ -21,6 +23,9 @@ pub struct Rule {
     pub id: String,
     /// Cedar.
     pub text: String,
+    /// What it says to whoever is refused by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The part of a permit that was not met.
@@ -88,12 +93,13 @@ pub struct Explanation {
 /// Decides, and says at length why.
 pub fn explain(sets: &Sets<'_>, request: &Request) -> Explanation {
     let Verdict { allowed, class, reasons, policy_hash } = decide(sets, request);
-    let facts = Facts::of(request).ok();
+    // Only for what a rule demands in its scope; the conditions were looked at by `decide`.
+    let facts = Facts::of(request, Looks::default()).ok();
     let layers = reasons.into_iter().map(|reason| {
         let set = match reason.layer {
             PolicyLayer::Platform => Some(sets.platform),
             PolicyLayer::Tenant => Some(sets.tenant),
-            PolicyLayer::Grants => sets.grants,
+            PolicyLayer::Grants | PolicyLayer::Governance => sets.grants,
         };
         layer(reason, set, facts.as_ref())
     });
@@ -113,7 +119,8 @@ fn layer(reason: LayerReason, set: Option<&PolicySet>, facts: Option<&Facts>) ->
 }
 
 fn written(rule: &CompiledRule) -> Rule {
-    Rule { id: rule.policy.id().to_string(), text: rule.policy.to_string() }
+    let reason = reason::of(&rule.policy).map(str::to_owned);
+    Rule { id: rule.policy.id().to_string(), text: rule.policy.to_string(), reason }
 }
 
 /// The permits for this action of which exactly one part is not met; those that lack only

@@ -1,10 +1,14 @@
 //! A request as Cedar sees it: made once, looked at by every set.
 //! Must not know policies.
 
+use aegis_model::Timestamp;
 use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression};
 
+use crate::action::ActionName;
+use crate::document::{self, SAID};
 use crate::entity::{Names, toolset_of};
 use crate::host;
+use crate::looks::{COUNTS, HOUR, Looks, NOW, WEEKDAY};
 use crate::request::{ContextValue, Request, Resource, ResourceType, Subject, SubjectKind};
 
 /// A principal or a resource with everything it lies in.
@@ -34,11 +38,11 @@ fn unjudgeable(cause: impl std::fmt::Display) -> Unjudgeable {
 }
 
 impl Facts {
-    /// Puts the request into Cedar's terms.
+    /// Puts the request into Cedar's terms; of time and counters only what is looked at.
     ///
     /// # Errors
     /// When Cedar refuses a value; the caller denies.
-    pub(crate) fn of(asked: &Request) -> Result<Self, Unjudgeable> {
+    pub(crate) fn of(asked: &Request, looks: Looks) -> Result<Self, Unjudgeable> {
         let names = Names::get();
         let action = names.action(asked.action).ok_or_else(|| unjudgeable("the action is not in the table"))?;
         let own_tenant = names.resource(ResourceType::Tenant, asked.subject.tenant.as_str());
@@ -46,15 +50,21 @@ impl Facts {
         let owner = names.resource(ResourceType::Tenant, owner_of(&asked.resource));
         let resource = resource_place(names, asked, &owner);
 
-        // INVARIANT: no rule looks further than the attributes of principal and resource (the
-        // compiler checks it), so no other entity is needed, their tenants' neither.
+        // INVARIANT: no rule looks further than the attributes of principal and resource and the
+        // tags of the document (the compiler checks it), so no other entity is needed, their
+        // tenants' neither.
         let mut things = vec![entity(&principal, &asked.subject.id, &own_tenant)?, action.entity.clone()];
         if resource.uid != principal.uid {
             things.push(entity(&resource, &asked.resource.id, &owner)?);
         }
+        let document = matches!(asked.action, ActionName::Intent(_)).then(|| names.document());
+        if let Some(document) = &document {
+            things.push(document::entity(document, &asked.document).map_err(unjudgeable)?);
+        }
         let action = Place { uid: action.uid.clone(), above: vec![action.group.clone()] };
+        let context = context(asked, looks, document)?;
         let uids = (principal.uid.clone(), action.uid.clone(), resource.uid.clone());
-        let request = cedar_policy::Request::new(uids.0, uids.1, uids.2, context(asked)?, None).map_err(unjudgeable)?;
+        let request = cedar_policy::Request::new(uids.0, uids.1, uids.2, context, None).map_err(unjudgeable)?;
         // Adding to an empty store is measurably cheaper than making a store.
         let entities = Entities::empty().add_entities(things, None).map_err(unjudgeable)?;
         Ok(Self { request, entities, principal, action, resource })
@@ -105,12 +115,34 @@ fn entity(place: &Place, name: &str, tenant: &EntityUid) -> Result<Entity, Unjud
     Entity::new_with_tags(place.uid.clone(), attributes, place.above.iter().cloned(), []).map_err(unjudgeable)
 }
 
-fn context(asked: &Request) -> Result<Context, Unjudgeable> {
-    if asked.context.is_empty() {
+/// Cedar takes no name twice, so that nothing in the request's own context can stand for the
+/// time, for a counter or for the document beside the true one.
+fn context(asked: &Request, looks: Looks, document: Option<EntityUid>) -> Result<Context, Unjudgeable> {
+    let at = asked.at.filter(|_| looks.time);
+    if asked.context.is_empty() && at.is_none() && !looks.counters && document.is_none() {
         return Ok(Context::empty());
     }
-    let pairs = asked.context.iter().map(|(name, value)| (name.clone(), expression(value)));
-    Context::from_pairs(pairs).map_err(unjudgeable)
+    let own = asked.context.iter().map(|(name, value)| (name.clone(), expression(value)));
+    let time = at.into_iter().flat_map(time);
+    let counts = looks.counters.then(|| counts(asked)).transpose()?;
+    let document = document.map(|uid| (SAID.to_owned(), RestrictedExpression::new_entity_uid(uid)));
+    Context::from_pairs(own.chain(time).chain(counts).chain(document)).map_err(unjudgeable)
+}
+
+fn time(at: Timestamp) -> [(String, RestrictedExpression); 3] {
+    // An hour is at most 23.
+    let hour = i64::try_from(at.hour()).unwrap_or_default();
+    [
+        (NOW.to_owned(), RestrictedExpression::new_datetime(at.to_string())),
+        (HOUR.to_owned(), RestrictedExpression::new_long(hour)),
+        (WEEKDAY.to_owned(), RestrictedExpression::new_string(at.weekday().as_str().to_owned())),
+    ]
+}
+
+fn counts(asked: &Request) -> Result<(String, RestrictedExpression), Unjudgeable> {
+    let pairs = asked.counts.iter().map(|(name, count)| (name.clone(), RestrictedExpression::new_long(*count)));
+    let record = RestrictedExpression::new_record(pairs).map_err(unjudgeable)?;
+    Ok((COUNTS.to_owned(), record))
 }
 
 fn expression(value: &ContextValue) -> RestrictedExpression {

@@ -38,6 +38,22 @@ pub(crate) fn problem(text: &str) -> Option<(usize, &'static str)> {
     None
 }
 
+/// Where the rule with this number, from 0, begins, as a byte offset: at its first word or mark
+/// behind the semicolon of the rule before it.
+pub(crate) fn rule_start(text: &str, index: usize) -> usize {
+    let mut tokens = Tokens { rest: text.as_bytes(), offset: 0 };
+    let mut ended = 0;
+    while ended < index {
+        match tokens.next() {
+            Some((_, Token::End)) => ended += 1,
+            Some(_) => {}
+            None => return 0,
+        }
+    }
+    tokens.skip_blank();
+    tokens.offset
+}
+
 /// What matters for nesting.
 enum Token {
     Open,
@@ -71,6 +87,16 @@ impl Tokens<'_> {
             if let Some(token) = token {
                 return Some((offset, token));
             }
+        }
+    }
+
+    fn skip_blank(&mut self) {
+        loop {
+            match self.rest {
+                [b'/', b'/', ..] => self.skip_while(|byte| byte != b'\n' && byte != b'\r'),
+                [byte, ..] if byte.is_ascii_whitespace() => self.take(1, None),
+                _ => return,
+            };
         }
     }
 
@@ -128,6 +154,12 @@ mod tests {
         assert!(!refused(&"a && b;".repeat(1_000)) && refused(&"a && b".repeat(129)));
         assert!(!refused(&"()".repeat(1_000)));
         assert!(!refused(&"if a then b else c; ".repeat(99)) && refused(&"if a then ".repeat(9)));
+    }
+
+    #[test]
+    fn a_rule_begins_behind_the_semicolon_before_it() {
+        let text = "// a;\n a \";\" ; // b;\n\tb;c";
+        assert_eq!([0, 1, 2, 3].map(|index| rule_start(text, index)), [7, 22, 24, 0]);
     }
 
     #[test]

@@ -18,6 +18,16 @@ pub(crate) fn prefix_pattern(text: &str) -> String {
     format!("\"{}*\"", escaped(text, "\\*"))
 }
 
+/// The text itself, and whatever stands before it, as a pattern.
+pub(crate) fn suffix_pattern(text: &str) -> String {
+    format!("\"*{}\"", escaped(text, "\\*"))
+}
+
+/// The text itself, and whatever stands before and behind it, as a pattern.
+pub(crate) fn inner_pattern(text: &str) -> String {
+    format!("\"*{}*\"", escaped(text, "\\*"))
+}
+
 /// Several texts as a set of string literals.
 pub(crate) fn literal_set<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let literals: Vec<String> = texts.into_iter().map(literal).collect();

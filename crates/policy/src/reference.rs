@@ -6,6 +6,7 @@ use cedar_policy::PolicySetError;
 
 use crate::decide::{Sets, Tally, Verdict, decide_by};
 use crate::facts::Facts;
+use crate::looks::Looks;
 use crate::request::Request;
 use crate::set::PolicySet;
 
@@ -33,20 +34,21 @@ pub struct UnslicedSets<'a> {
     pub platform: &'a Unsliced,
     /// The tenant's rules.
     pub tenant: &'a Unsliced,
-    /// The agent's grants.
+    /// The agent's grants, or the tenant's governance records.
     pub grants: Option<&'a Unsliced>,
 }
 
-/// Decides like [`crate::decide`], but looks at every rule.
+/// Decides like [`crate::decide`], but looks at every rule, and is told time and counters whether
+/// or not a rule looks at them.
 pub fn decide_unsliced(unsliced: &UnslicedSets<'_>, request: &Request) -> Verdict {
-    decide_by(&unsliced.sets, request, |set, facts| evaluate(unsliced, set, facts))
+    decide_by(&unsliced.sets, request, Looks::ALL, |set, facts| evaluate(unsliced, set, facts))
 }
 
 fn evaluate(unsliced: &UnslicedSets<'_>, set: &PolicySet, facts: &Facts) -> LayerReason {
     let rules = match set.layer() {
         PolicyLayer::Platform => Some(unsliced.platform),
         PolicyLayer::Tenant => Some(unsliced.tenant),
-        PolicyLayer::Grants => unsliced.grants,
+        PolicyLayer::Grants | PolicyLayer::Governance => unsliced.grants,
     };
     let mut tally = Tally::default();
     if let Some(Unsliced(rules)) = rules {
@@ -57,12 +59,12 @@ fn evaluate(unsliced: &UnslicedSets<'_>, set: &PolicySet, facts: &Facts) -> Laye
 
 /// Asks one set on its own, sliced: what a benchmark of one set measures.
 pub fn ask_one(set: &PolicySet, request: &Request) -> Option<LayerReason> {
-    Facts::of(request).ok().map(|facts| crate::decide::sliced(set, &facts))
+    Facts::of(request, set.looks_at()).ok().map(|facts| crate::decide::sliced(set, &facts))
 }
 
 /// Asks one set on its own, looking at every rule.
 pub fn ask_one_unsliced(set: &PolicySet, unsliced: &Unsliced, request: &Request) -> Option<LayerReason> {
-    let facts = Facts::of(request).ok()?;
+    let facts = Facts::of(request, set.looks_at()).ok()?;
     let mut tally = Tally::default();
     tally.add(&unsliced.0, &facts);
     Some(tally.reason(set.layer()))

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use aegis_model::governance::Number;
 use aegis_model::operation::ResourceKind;
-use aegis_model::{Caller, Principal, Role, TenantId};
+use aegis_model::{Caller, Principal, Role, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::action::ActionName;
@@ -71,12 +72,23 @@ pub enum ResourceType {
     Secret,
     /// A volume.
     Volume,
+    /// An intent of a service, as `service/intent`.
+    Intent,
 }
 
 impl ResourceType {
     /// Every type.
-    pub const ALL: [Self; 8] =
-        [Self::Tenant, Self::Agent, Self::Key, Self::Host, Self::Tool, Self::Model, Self::Secret, Self::Volume];
+    pub const ALL: [Self; 9] = [
+        Self::Tenant,
+        Self::Agent,
+        Self::Key,
+        Self::Host,
+        Self::Tool,
+        Self::Model,
+        Self::Secret,
+        Self::Volume,
+        Self::Intent,
+    ];
 
     /// The type as it is written in policies.
     pub const fn as_str(self) -> &'static str {
@@ -89,6 +101,7 @@ impl ResourceType {
             Self::Model => "Model",
             Self::Secret => "Secret",
             Self::Volume => "Volume",
+            Self::Intent => "Intent",
         }
     }
 }
@@ -141,6 +154,26 @@ pub enum ContextValue {
     TextSet(BTreeSet<String>),
 }
 
+/// A field of the document about an intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldValue {
+    /// Yes or no.
+    Flag(bool),
+    /// A number, whole or not.
+    Number(Number),
+    /// A text.
+    Text(String),
+    /// A list of texts.
+    Texts(BTreeSet<String>),
+    /// A list of numbers.
+    Numbers(BTreeSet<Number>),
+    /// A list of nothing, which is both a list of texts and one of numbers.
+    EmptyList,
+    /// Anything else, of which a rule can see only that it is there.
+    Other,
+}
+
 /// The whole question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -153,4 +186,16 @@ pub struct Request {
     /// Under which circumstances, by the names in the schema.
     #[serde(default)]
     pub context: BTreeMap<String, ContextValue>,
+    /// When: rules see it as `context.now`, `context.hour` and `context.weekday`, in UTC. A rule
+    /// that looks at them when it is absent fails, and so denies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// How far the tenant's counters have come: rules see them as `context.counts.NAME`. A rule
+    /// that looks at one that is missing here fails, and so denies.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, i64>,
+    /// What somebody says about an intent that is to be fulfilled, each field by the names on the
+    /// way to it: rules see it as the tags of `context.document`. Of no meaning for other actions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub document: BTreeMap<String, FieldValue>,
 }

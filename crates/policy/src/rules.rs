@@ -4,7 +4,7 @@
 use aegis_model::operation::ActionGroup;
 use aegis_model::{Operation, Role};
 
-use crate::action::GrantAction;
+use crate::action::{GrantAction, IntentAction};
 use crate::quote::literal;
 use crate::set::PolicySource;
 
@@ -51,8 +51,14 @@ pub fn platform_rules() -> Vec<PolicySource> {
 
 fn role_rule(role: Role) -> PolicySource {
     let name = role.as_str();
-    let groups: Vec<String> =
-        groups_of(role).iter().map(|group| format!("Action::{}", literal(group.as_str()))).collect();
+    // Whoever may work may fulfil what the tenant's governance records allow.
+    let intents = groups_of(role).contains(&ActionGroup::Operate).then_some(IntentAction::GROUP);
+    let groups: Vec<String> = groups_of(role)
+        .iter()
+        .map(|group| group.as_str())
+        .chain(intents)
+        .map(|group| format!("Action::{}", literal(group)))
+        .collect();
     let text = format!("permit (principal in Role::{}, action in [{}], resource);\n", literal(name), groups.join(", "));
     PolicySource { id: format!("role-{name}"), text }
 }

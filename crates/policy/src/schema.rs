@@ -3,18 +3,22 @@
 
 use std::sync::LazyLock;
 
+use aegis_model::counter::Counter;
 use aegis_model::operation::ActionGroup;
 use aegis_model::{Operation, Role};
 use cedar_policy::{Schema, Validator};
 
-use crate::action::GrantAction;
-use crate::entity::{DOMAIN, ROLE, SYSTEM, TOOLSET, USER};
+use crate::action::{GrantAction, IntentAction};
+use crate::document::{SAID, TAG_TYPE};
+use crate::entity::{DOCUMENT, DOMAIN, ROLE, SYSTEM, TOOLSET, USER};
+use crate::looks::{COUNTS, HOUR, NOW, WEEKDAY};
 use crate::request::ResourceType;
 
-static TEXT: LazyLock<String> = LazyLock::new(generate);
+static TEXT: LazyLock<String> = LazyLock::new(|| generate(&[]));
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| Validator::new(parse(&TEXT)));
 
-/// The schema that every policy is checked against.
+/// The schema that every policy is checked against; where counters are declared, every action's
+/// context has `counts` beside it, a record with a whole number for each.
 pub fn schema_text() -> &'static str {
     &TEXT
 }
@@ -24,15 +28,26 @@ pub(crate) fn validator() -> &'static Validator {
     &VALIDATOR
 }
 
-#[expect(clippy::expect_used, reason = "the text is generated from constants alone; every test parses it")]
+/// Checks policies against the schema with these counters, whose names were checked.
+pub(crate) fn validator_with(counters: &[Counter]) -> Validator {
+    Validator::new(parse(&generate(counters)))
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the text is generated from constants and checked names alone; every test parses it"
+)]
 fn parse(text: &str) -> Schema {
     let (schema, _warnings) = Schema::from_cedarschema_str(text).expect("the generated schema is well-formed");
     schema
 }
 
-fn generate() -> String {
-    let mut text = String::from("// Generated from the table of operations. Every thing belongs to a tenant.\n");
-    for line in entity_lines().chain(action_lines()) {
+fn generate(counters: &[Counter]) -> String {
+    let mut text = String::from(
+        "// Generated from the table of operations. Every thing belongs to a tenant. `now`, `hour`\n\
+         // (0 to 23) and `weekday` (mon, tue, wed, thu, fri, sat, sun) are those of the request, in UTC.\n",
+    );
+    for line in entity_lines().chain(action_lines(&circumstances(counters))) {
         text.push_str(&line);
         text.push('\n');
     }
@@ -42,10 +57,11 @@ fn generate() -> String {
 fn entity_lines() -> impl Iterator<Item = String> {
     let roles: Vec<String> = Role::ALL.iter().map(|role| format!("\"{}\"", role.as_str())).collect();
     let fixed = [format!("entity {ROLE} enum [{}];", roles.join(", ")), format!("entity {DOMAIN}, {TOOLSET};")];
+    let document = format!("entity {DOCUMENT} tags {TAG_TYPE};");
     let system = entity_line(SYSTEM, &["Tenant", ROLE]);
     let resources = ResourceType::ALL.into_iter().map(|kind| entity_line(kind.as_str(), groups_of(kind)));
     let user = entity_line(USER, &["Tenant", ROLE]);
-    fixed.into_iter().chain([system, user]).chain(resources)
+    fixed.into_iter().chain([document, system, user]).chain(resources)
 }
 
 fn entity_line(name: &str, groups: &[&str]) -> String {
@@ -59,23 +75,38 @@ const fn groups_of(kind: ResourceType) -> &'static [&'static str] {
         ResourceType::Key => &["Tenant", ROLE],
         ResourceType::Host => &["Tenant", DOMAIN],
         ResourceType::Tool => &["Tenant", TOOLSET],
-        ResourceType::Agent | ResourceType::Model | ResourceType::Secret | ResourceType::Volume => &["Tenant"],
+        ResourceType::Agent
+        | ResourceType::Model
+        | ResourceType::Secret
+        | ResourceType::Volume
+        | ResourceType::Intent => &["Tenant"],
     }
 }
 
-fn action_lines() -> impl Iterator<Item = String> {
-    let groups = ActionGroup::ALL.iter().map(|group| group.as_str()).chain([GrantAction::GROUP]);
-    let group_lines = groups.map(|group| format!("action \"{group}\";"));
-    let operations = Operation::ALL.iter().copied().map(operation_line);
-    let grants = GrantAction::ALL.into_iter().map(grant_line);
-    group_lines.chain(operations).chain(grants)
+/// What is known of every action: the moment, and how far the counters have come.
+fn circumstances(counters: &[Counter]) -> String {
+    let time = format!("{NOW}: __cedar::datetime, {HOUR}: Long, {WEEKDAY}: String");
+    if counters.is_empty() {
+        return time;
+    }
+    let counts: Vec<String> = counters.iter().map(|counter| format!("\"{}\": Long", counter.name)).collect();
+    format!("{time}, {COUNTS}: {{ {} }}", counts.join(", "))
 }
 
-fn operation_line(operation: Operation) -> String {
+fn action_lines(always: &str) -> impl Iterator<Item = String> {
+    let groups = ActionGroup::ALL.iter().map(|group| group.as_str()).chain([GrantAction::GROUP, IntentAction::GROUP]);
+    let group_lines = groups.map(|group| format!("action \"{group}\";"));
+    let operations = Operation::ALL.iter().copied().map(move |operation| operation_line(operation, always));
+    let grants = GrantAction::ALL.into_iter().map(move |action| grant_line(action, always));
+    let intents = IntentAction::ALL.into_iter().map(move |action| intent_line(action, always));
+    group_lines.chain(operations).chain(grants).chain(intents)
+}
+
+fn operation_line(operation: Operation, always: &str) -> String {
     let name = operation.as_str();
     let group = operation.group().as_str();
     let resource = operation.resource().as_str();
-    let context = operation_context(operation);
+    let context = both(&operation_context(operation), always);
     format!(
         "action \"{name}\" in [\"{group}\"] appliesTo {{ principal: [Key, User, System, Agent], resource: [{resource}], \
          context: {{ {context} }} }};"
@@ -94,13 +125,34 @@ fn operation_context(operation: Operation) -> String {
     attributes.collect::<Vec<_>>().join(", ")
 }
 
-fn grant_line(action: GrantAction) -> String {
+fn both(own: &str, always: &str) -> String {
+    if own.is_empty() { always.to_owned() } else { format!("{own}, {always}") }
+}
+
+fn grant_line(action: GrantAction, always: &str) -> String {
     let (resource, context) = grant_form(action);
+    let context = both(context, always);
     format!(
         "action \"{}\" in [\"{}\"] appliesTo {{ principal: [Agent], resource: [{}], context: {{ {context} }} }};",
         action.as_str(),
         GrantAction::GROUP,
         resource.as_str()
+    )
+}
+
+/// `local_hour` and `local_weekday` are the request's moment in the time zone of the governance
+/// record; `last_minute` and `last_hour` say how often the intent was allowed in that time before
+/// this one; `document` holds what was said about the intent, one tag for each field.
+fn intent_line(action: IntentAction, always: &str) -> String {
+    let own =
+        format!("local_hour: Long, local_weekday: String, last_minute: Long, last_hour: Long, {SAID}: {DOCUMENT}");
+    format!(
+        "action \"{}\" in [\"{}\"] appliesTo {{ principal: [Key, User, System, Agent], resource: [{}], \
+         context: {{ {} }} }};",
+        action.as_str(),
+        IntentAction::GROUP,
+        ResourceType::Intent.as_str(),
+        both(&own, always)
     )
 }
 

@@ -148,6 +148,9 @@ fn request(occupant: &Occupant, wanted: &Wanted, protocol: &str) -> Request {
         action: GrantAction::Connect.into(),
         resource: Resource { kind: ResourceType::Host, id: wanted.host.clone(), tenant: occupant.tenant.clone() },
         context,
+        at: None,
+        counts: BTreeMap::new(),
+        document: BTreeMap::new(),
     }
 }
 

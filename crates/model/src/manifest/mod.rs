@@ -47,6 +47,9 @@ pub use spec::{
 pub use units::{Cpu, Duration, Memory, UnitError};
 pub use yaml::{MANIFEST_DEPTH_MAX, MANIFEST_NODES_MAX, MANIFEST_SIZE_MAX_BYTES};
 
+pub(crate) use suggest::nearest;
+pub(crate) use units::quoted;
+
 use problem::{Place, arrange};
 use tree::Node;
 

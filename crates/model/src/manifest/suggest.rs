@@ -4,7 +4,7 @@
 const LENGTH_MAX: usize = 40;
 
 /// The name that was probably meant, if one is near enough.
-pub(super) fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if given.is_empty() || given.len() > LENGTH_MAX {
         return None;
     }

@@ -39,7 +39,7 @@ const SHOWN_LENGTH_MAX: usize = 64;
 
 /// The text in backticks, escaped, and cut where a hostile one would flood a message. What
 /// looks like a secret, put into the wrong place, is not repeated.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     if secret_look::reason(text).is_some() {
         return "`…`".to_owned();
     }

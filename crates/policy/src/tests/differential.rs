@@ -1,17 +1,18 @@
 //! Slicing never changes an answer: generated sets and requests, sliced against Cedar itself.
-//! The sets are not validated, so that conditions may fail while they are evaluated.
+//! The sets are not validated, so that conditions may fail while they are evaluated. Unsliced,
+//! time and counters are always told; sliced, only where a rule looks at them.
 
 use aegis_model::Role;
 use aegis_model::decision::{PolicyLayer, ReasonClass};
 use cedar_policy::{Policy, PolicyId};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{request, tenant};
 use crate::decide::{Sets, decide};
 use crate::reference::{Unsliced, UnslicedSets, decide_unsliced};
-use crate::{ActionName, ContextValue, PolicySet, Request, Resource, ResourceType, Subject, SubjectKind};
+use crate::{ActionName, ContextValue, FieldValue, PolicySet, Request, Resource, ResourceType, Subject, SubjectKind};
 
 const PRINCIPALS: &[&str] = &[
     "principal",
@@ -44,6 +45,8 @@ const ACTIONS: &[&str] = &[
     "action in Action::\"agent_view\"",
     "action in [Action::\"read\", Action::\"operate\"]",
     "action in [Action::\"connect\", Action::\"call_tool\"]",
+    "action == Action::\"fulfil\"",
+    "action in [Action::\"intent\", Action::\"read\"]",
     "action in [Action::\"agent_view\", Action::\"read\"]",
     "action in []",
     "action == Action::\"nothing\"",
@@ -54,6 +57,8 @@ const RESOURCES: &[&str] = &[
     "resource is Host",
     "resource is Key",
     "resource == Agent::\"one\"",
+    "resource == Intent::\"one\"",
+    "resource is Intent",
     "resource == Agent::\"b/one\"",
     "resource == Host::\"x.example.com\"",
     "resource in Domain::\"example.com\"",
@@ -91,6 +96,19 @@ const CONDITIONS: &[&str] = &[
     "when { context.tags.contains(\"x\") }",
     "when { resource.name like \"*one*\" }",
     "when { 1 == \"x\" || context.port }",
+    "when { context.hour < 12 }",
+    "unless { context has hour && context.hour < 12 }",
+    "when { context.weekday == \"mon\" }",
+    "when { context.now < datetime(\"2026-02-02T12:00:00Z\") }",
+    "unless { context has now.nothing }",
+    "when { context.counts.spent > 3 }",
+    "when { context has counts && context.counts has spent && context.counts.spent > 3 }",
+    "when { context has counts.spent }",
+    "when { context.counts.spent + context.counts.calls < 9 }",
+    "when { {a: context} == {a: context} }",
+    "when { context.document.hasTag(\"one\") && context.document.getTag(\"one\").text == \"x\" }",
+    "unless { context has document && context.document.hasTag(\"one\") }",
+    "unless { context == {} }",
 ];
 const CONTEXT: &[&str] = &["port", "tags"];
 
@@ -115,16 +133,22 @@ fn asked() -> impl Strategy<Value = Request> {
         select(vec!["one", "two"]),
     );
     let role = select(vec![None, Some(Role::Viewer), Some(Role::Admin)]);
-    let actions = ["agent_view", "agent_deploy", "connect", "call_tool", "key_revoke", "use_model"];
+    let actions = ["agent_view", "agent_deploy", "connect", "call_tool", "key_revoke", "use_model", "fulfil"];
     let action = select(actions.map(|name| ActionName::by_name(name).unwrap()).to_vec());
     let names = vec!["one", "two", "x.example.com", "X.example.com", "a", "b", "mcp:s/t", "b/one"];
     let resource = (select(ResourceType::ALL.to_vec()), select(names), select(vec!["a", "b"]));
     let port = prop::option::of(select(vec![1_i64, 443]));
-    (subject, role, action, resource, port, any::<bool>()).prop_map(
-        |(subject, role, action, resource, port, tagged)| {
+    let moments = ["2026-02-02T09:00:00Z", "2026-02-02T15:00:00Z", "2026-02-07T09:00:00Z"];
+    let at = prop::option::of(select(moments.map(|at| at.parse().unwrap()).to_vec()));
+    let counts = btree_map(select(vec!["spent", "calls"]).prop_map(str::to_owned), select(vec![0, 4, i64::MAX]), 0..3);
+    (subject, role, action, resource, (port, any::<bool>()), (at, counts)).prop_map(
+        |(subject, role, action, resource, (port, tagged), (at, counts))| {
             let subject = Subject { kind: subject.0, id: subject.1.to_owned(), tenant: tenant("a"), role };
             let resource = Resource { kind: resource.0, id: resource.1.to_owned(), tenant: tenant(resource.2) };
-            let mut asked = request(subject, action, resource);
+            let mut asked = Request { at, counts, ..request(subject, action, resource) };
+            if tagged {
+                asked.document.insert("one".to_owned(), FieldValue::Text("x".to_owned()));
+            }
             let values = [port.map(ContextValue::Long), tagged.then(|| ContextValue::TextSet(["x".to_owned()].into()))];
             for (name, value) in CONTEXT.iter().zip(values) {
                 asked.context.extend(value.map(|value| ((*name).to_owned(), value)));
@@ -138,13 +162,14 @@ fn asked() -> impl Strategy<Value = Request> {
 fn laid_out(layer: PolicyLayer, rules: &[String]) -> PolicySet {
     let parse =
         |(index, rule): (usize, &String)| Policy::parse(Some(PolicyId::new(format!("r{index}"))), rule).unwrap();
-    PolicySet::lay_out(layer, &[], rules.iter().enumerate().map(parse).collect()).unwrap()
+    PolicySet::lay_out(layer, &[], &[], rules.iter().enumerate().map(parse).collect()).unwrap()
 }
 
 struct Three {
     platform: PolicySet,
     tenant: PolicySet,
     grants: PolicySet,
+    governance: PolicySet,
 }
 
 impl Three {
@@ -153,15 +178,18 @@ impl Three {
             platform: laid_out(PolicyLayer::Platform, platform),
             tenant: laid_out(PolicyLayer::Tenant, tenant),
             grants: laid_out(PolicyLayer::Grants, grants),
+            governance: laid_out(PolicyLayer::Governance, grants),
         }
     }
 
-    fn sets(&self) -> Sets<'_> {
-        Sets { platform: &self.platform, tenant: &self.tenant, grants: Some(&self.grants) }
+    /// The third set is of the layer that the action needs.
+    fn sets(&self, asked: &Request) -> Sets<'_> {
+        let third = if matches!(asked.action, ActionName::Intent(_)) { &self.governance } else { &self.grants };
+        Sets { platform: &self.platform, tenant: &self.tenant, grants: Some(third) }
     }
 
     fn allowed(&self, asked: &Request) -> bool {
-        decide(&self.sets(), asked).allowed
+        decide(&self.sets(asked), asked).allowed
     }
 }
 
@@ -171,9 +199,10 @@ proptest! {
         let three = Three::new(&platform, &tenant, &grants);
         let whole = [&three.platform, &three.tenant, &three.grants].map(|set| Unsliced::of(set).unwrap());
         let [platform, tenant, grants] = &whole;
-        let unsliced = UnslicedSets { sets: three.sets(), platform, tenant, grants: Some(grants) };
         for asked in &asked {
-            prop_assert_eq!(decide(&three.sets(), asked), decide_unsliced(&unsliced, asked), "{:?}", asked);
+            let sets = three.sets(asked);
+            let unsliced = UnslicedSets { sets, platform, tenant, grants: Some(grants) };
+            prop_assert_eq!(decide(&sets, asked), decide_unsliced(&unsliced, asked), "{:?}", asked);
         }
     }
 
@@ -195,7 +224,7 @@ proptest! {
         sets[no] = rules;
         let three = Three::new(&sets[0], &sets[1], &sets[2]);
         for asked in &asked {
-            let verdict = decide(&three.sets(), asked);
+            let verdict = decide(&three.sets(asked), asked);
             // Grants are not asked about the API's operations.
             let (allowed, class) = verdict.reasons.get(no).map_or((true, ReasonClass::Permitted), |said| (said.allowed, said.class));
             prop_assert_eq!((verdict.allowed, verdict.class), (allowed, class), "{:?}", asked);
@@ -209,7 +238,7 @@ proptest! {
         let all = vec!["permit (principal, action, resource);".to_owned()];
         let three = Three::new(&all, &failing, &all);
         for asked in &asked {
-            prop_assert_eq!(decide(&three.sets(), asked).class, ReasonClass::EvaluationFailed);
+            prop_assert_eq!(decide(&three.sets(asked), asked).class, ReasonClass::EvaluationFailed);
         }
     }
 }

@@ -1,12 +1,16 @@
 //! What the policy promises, tested from outside its modules. Shared: how a test asks.
 
 mod compile;
+mod counters;
 mod differential;
 mod explain;
+mod governance;
 mod grants;
 mod narrowing;
+mod reasons;
 mod roles;
 mod schema;
+mod time;
 
 use std::collections::BTreeMap;
 
@@ -35,7 +39,15 @@ fn thing(kind: ResourceType, id: &str) -> Resource {
 }
 
 fn request(subject: Subject, action: impl Into<ActionName>, resource: Resource) -> Request {
-    Request { subject, action: action.into(), resource, context: BTreeMap::new() }
+    Request {
+        subject,
+        action: action.into(),
+        resource,
+        context: BTreeMap::new(),
+        at: None,
+        counts: BTreeMap::new(),
+        document: BTreeMap::new(),
+    }
 }
 
 fn text(value: &str) -> ContextValue {

@@ -120,7 +120,7 @@ fn an_empty_set_denies_in_every_place() {
         match layer {
             PolicyLayer::Platform => sets.platform = &nothing,
             PolicyLayer::Tenant => sets.tenant = &nothing,
-            PolicyLayer::Grants => sets.grants = Some(&nothing),
+            PolicyLayer::Grants | PolicyLayer::Governance => sets.grants = Some(&nothing),
         }
         assert_eq!(decide(&sets, &asked).class, NotPermitted, "{layer:?}");
     }
