@@ -5,6 +5,7 @@
 mod ask;
 mod freeze;
 mod gate;
+pub mod history;
 mod outward;
 mod policies;
 pub mod rotation;
@@ -12,6 +13,7 @@ pub mod run;
 
 pub use freeze::Freezes;
 pub use gate::{Ask, Gate};
+pub use history::{Counting, Histories};
 pub use outward::{Counted, Outward, OutwardParts};
 pub use policies::Policies;
 pub use rotation::Rotator;
