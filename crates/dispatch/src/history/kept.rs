@@ -120,3 +120,61 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One in doubt, whose stamp is 3, with a reservation.
+    fn in_doubt() -> Kept {
+        let mut kept = Kept::unknown(1);
+        kept.learn(1, vec![(7, 10)]);
+        kept.reserve(8, 5);
+        kept.begin(2);
+        kept.fail(3, false);
+        kept
+    }
+
+    #[test]
+    fn what_was_read_when_nothing_was_under_way_counts() {
+        let mut kept = in_doubt();
+        assert!(!kept.is_known());
+        kept.learn(3, vec![(7, 12)]);
+        assert!(kept.is_known());
+        assert_eq!(kept.total(0), 17);
+    }
+
+    /// It could hold what was on its way then, or not.
+    #[test]
+    fn what_was_read_while_a_commit_began_or_ended_says_nothing() {
+        let mut kept = in_doubt();
+        kept.begin(4);
+        kept.learn(3, vec![(7, 12)]);
+        kept.learn(4, vec![(7, 12)]);
+        assert!(!kept.is_known());
+        kept.settle(5, (8, 5));
+        kept.learn(3, vec![(7, 12)]);
+        kept.learn(4, vec![(7, 12)]);
+        assert!(!kept.is_known());
+        kept.learn(5, vec![(7, 10), (8, 5)]);
+        assert_eq!((kept.is_known(), kept.total(0), kept.total(8)), (true, 15, 5));
+    }
+
+    #[test]
+    fn what_is_known_is_not_read_again() {
+        let mut kept = Kept::unknown(1);
+        kept.learn(1, vec![(7, 10)]);
+        kept.learn(1, vec![(7, 99)]);
+        assert_eq!(kept.total(0), 10);
+    }
+
+    #[test]
+    fn what_was_committed_holds_at_the_end_of_the_numbers_as_in_the_store() {
+        let mut kept = Kept::unknown(1);
+        kept.learn(1, vec![(7, i64::MAX - 1)]);
+        kept.reserve(7, 5);
+        kept.begin(2);
+        kept.settle(3, (7, 5));
+        assert_eq!((kept.total(0), kept.is_idle()), (i64::MAX, true));
+    }
+}

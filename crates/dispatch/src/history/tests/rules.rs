@@ -23,6 +23,12 @@ async fn a_window_moves_on_step_by_step_and_is_never_too_short() {
     assert!(done(&world, &counters, ask(10 * MINUTE)).await);
     assert!(!done(&world, &counters, ask(10 * MINUTE)).await);
     assert!(!done(&world, &counters, ask(HOUR + MINUTE - 1)).await, "the first is within the hour");
+    drop(world);
+    for (ms, seen) in [(HOUR + MINUTE - 1, 2), (HOUR + MINUTE, 1)] {
+        let world = World::open(dir.path());
+        assert_eq!(world.count(&calls(Some(HOUR)), ask(ms)).await, seen, "what is read is what was remembered");
+    }
+    let world = World::open(dir.path());
     assert!(done(&world, &counters, ask(HOUR + MINUTE)).await);
     assert!(!done(&world, &counters, ask(HOUR + 10 * MINUTE)).await);
     assert!(done(&world, &counters, ask(HOUR + 11 * MINUTE)).await);
