@@ -6,6 +6,7 @@ mod boxes;
 mod commits;
 mod decide;
 mod egress;
+mod histories;
 mod http;
 mod invoke;
 mod keys;
@@ -26,6 +27,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("commits", commits::run),
     ("decide", decide::run),
     ("egress", egress::run),
+    ("histories", histories::run),
     ("http", http::run),
     ("invoke", invoke::run),
     ("keys", keys::run),

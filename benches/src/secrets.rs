@@ -164,5 +164,6 @@ pub fn act() -> Act {
         decision: DecisionMark { id: decision, class: ReasonClass::Permitted, policy_hash: String::new() },
         request_digest: [0; 32],
         idempotency: None,
+        counted: None,
     }
 }

@@ -6,6 +6,7 @@ mod ask;
 mod document;
 mod freeze;
 mod gate;
+pub mod history;
 mod outward;
 mod policies;
 pub mod rotation;
@@ -13,6 +14,7 @@ pub mod run;
 
 pub use freeze::Freezes;
 pub use gate::{Ask, Gate};
+pub use history::{Counting, Histories};
 pub use outward::{Counted, Outward, OutwardParts};
 pub use policies::Policies;
 pub use rotation::Rotator;

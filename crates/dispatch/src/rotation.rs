@@ -185,7 +185,7 @@ impl Rotator {
             class: ReasonClass::Permitted,
             policy_hash: String::new(),
         };
-        Ok(Act { caller, operation, at, decision, request_digest: [0; 32], idempotency: None })
+        Ok(Act { caller, operation, at, decision, request_digest: [0; 32], idempotency: None, counted: None })
     }
 }
 

@@ -205,6 +205,7 @@ fn act(
         },
         request_digest,
         idempotency: wish.map(Wish::into_idempotency),
+        counted: None,
     }
 }
 

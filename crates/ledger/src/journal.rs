@@ -151,7 +151,8 @@ impl Journal {
         &self.store
     }
 
-    /// Commits the deed with its event, its ledger entry and its stored answer.
+    /// Commits the deed with its event, its ledger entry, its stored answer and what it counts
+    /// for.
     ///
     /// # Errors
     /// `Conflict` when a document is not as a change expects; nothing holds then.
@@ -176,7 +177,19 @@ impl Journal {
             let expect = idempotency.replaces.map_or(Expect::Absent, Expect::Version);
             changes.push(self.stored_answer(act, idempotency, &deed.answer, expect).await?);
         }
-        self.commit_one(Batch { at: act.at, changes }).await.map_err(Fault::from)
+        self.commit_counted(act, changes).await.map_err(Fault::from)
+    }
+
+    /// Commits the changes, and what the act counts for unless that was committed before.
+    async fn commit_counted(&self, act: &Act, mut changes: Vec<Change>) -> StoreResult<Committed> {
+        let Some(counted) = &act.counted else { return self.commit_one(Batch { at: act.at, changes }).await };
+        changes.extend(counted.changes());
+        let committed = self.commit_one(Batch { at: act.at, changes }).await;
+        match &committed {
+            Ok(_) => counted.settle(),
+            Err(error) => counted.failed(error),
+        }
+        committed
     }
 
     /// Commits what became of work together with its event and its ledger entry.

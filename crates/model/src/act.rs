@@ -1,10 +1,13 @@
 //! An act that the policy has allowed, on its way through the domain: who, what, when, by
 //! which decision. Whatever commits state commits it as part of an act.
 
+use std::sync::Arc;
+
 use crate::caller::Caller;
 use crate::decision::ReasonClass;
 use crate::id::DecisionId;
 use crate::operation::Operation;
+use crate::port::Counted;
 use crate::time::Timestamp;
 
 /// The part of a decision that is written beside what it allowed.
@@ -42,4 +45,6 @@ pub struct Act {
     pub request_digest: [u8; 32],
     /// Set when the caller sent an idempotency key.
     pub idempotency: Option<Idempotency>,
+    /// What it counts for, when rules look at the past.
+    pub counted: Option<Arc<dyn Counted>>,
 }

@@ -2,6 +2,7 @@
 //! of changes that hold all or nothing.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::id::TenantId;
 use crate::ledger::Hash;
@@ -64,6 +65,8 @@ kinds! {
     Freeze "freeze" [];
     /// The stored answer to a request with an idempotency key.
     Answer "answer" ["expires"];
+    /// What a counter has counted for one of its keys, in one step of its window.
+    Tally "tally" ["counter", "expires"];
     /// Facts about the installation itself.
     Installation "installation" [];
 }
@@ -104,6 +107,23 @@ pub struct Record {
     pub terminal: bool,
     /// When it was last changed.
     pub changed_at: Timestamp,
+}
+
+/// A number that is kept as a document.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Number {
+    count: i64,
+}
+
+/// The body of a document that [`Change::Count`] adds to.
+pub fn count_body(count: i64) -> Bytes {
+    Bytes::from(format!("{{\"count\":{count}}}"))
+}
+
+/// The number that such a body says; none if it is another document's.
+pub fn count_of(body: &[u8]) -> Option<i64> {
+    serde_json::from_slice::<Number>(body).ok().map(|number| number.count)
 }
 
 /// What must be true of a document for a change to hold.
@@ -231,6 +251,17 @@ pub enum Change {
         key: RecordKey,
         /// What must be true.
         expect: Expect,
+    },
+    /// Add to a number that is kept as a document, whatever it is by now: concurrent batches
+    /// lose none of what they add. Holds at the ends of the range of numbers, refuses a final
+    /// document, and one that is no number was altered. Adds nothing to [`Committed::versions`].
+    Count {
+        /// Which document; it is made when there is none.
+        key: RecordKey,
+        /// How much.
+        by: i64,
+        /// Values of the index columns, if the document is made; those of one that is there stay.
+        index: Vec<(&'static str, String)>,
     },
     /// Append an event.
     Append(EventDraft),

@@ -1,9 +1,11 @@
-//! Background work: expired answers of idempotency keys are removed, and records of what left
-//! boxes when they are old. The ledger keeps its entries.
+//! Background work: expired answers of idempotency keys are removed, what was counted when no
+//! window sees it any more, and records of what left boxes when they are old. The ledger keeps
+//! its entries.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use aegis_dispatch::history;
 use aegis_ledger::journal::expired_hour;
 use aegis_model::TenantId;
 use aegis_model::port::{Clock, Store, StoreError};
@@ -29,7 +31,7 @@ pub async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stop: watch::
             _ = stop.changed() => return,
         }
         if let Err(error) = sweep(&*store, &*clock).await {
-            tracing::warn!(%error, "expired answers could not be removed");
+            tracing::warn!(%error, "what has expired could not be removed");
         }
     }
 }
@@ -41,6 +43,7 @@ async fn sweep(store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
         for hour in last_hour.saturating_sub(HOURS_BACK)..last_hour {
             while sweep_hour(store, clock, &tenant, hour).await? == PAGE {}
         }
+        history::sweep(store, &tenant, clock.now()).await?;
         while sweep_outward(store, clock, &tenant, oldest_ms).await? == PAGE {}
     }
     Ok(())

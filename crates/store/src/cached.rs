@@ -117,7 +117,7 @@ fn shard<'a>(shards: &'a Shards, key: &RecordKey) -> MutexGuard<'a, Shard> {
 fn keys_changed(batches: &[Batch]) -> Vec<RecordKey> {
     let key = |change: &Change| match change {
         Change::Put(put) => Some(put.key.clone()),
-        Change::Delete { key, .. } => Some(key.clone()),
+        Change::Delete { key, .. } | Change::Count { key, .. } => Some(key.clone()),
         _ => None,
     };
     batches.iter().flat_map(|batch| batch.changes.iter().filter_map(key)).collect()

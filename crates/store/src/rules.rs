@@ -3,13 +3,15 @@
 use aegis_model::id::TenantId;
 use aegis_model::port::{StoreError, StoreResult};
 use aegis_model::record::{
-    BODY_SIZE_MAX_BYTES, Batch, Change, EventDraft, Kind, ListQuery, Put, RECORD_ID_LENGTH_MAX, RecordKey, WorkDraft,
+    BODY_SIZE_MAX_BYTES, Batch, Change, EventDraft, Kind, ListQuery, RECORD_ID_LENGTH_MAX, RecordKey, WorkDraft,
 };
 
 /// Most changes in one batch.
 pub const CHANGES_MAX: usize = 10_000;
 /// Most bytes of bodies in one batch.
 pub const BATCH_SIZE_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Most bytes of the body of a number.
+const COUNT_SIZE_BYTES: usize = 32;
 
 /// Refuses a batch that breaks a rule, before anything of it is done.
 pub fn acceptable(batch: &Batch) -> StoreResult<()> {
@@ -42,6 +44,7 @@ fn body_length(change: &Change) -> usize {
         Change::Append(draft) => draft.body.len(),
         Change::Enter(draft) => draft.bytes.len(),
         Change::Enqueue(draft) => draft.body.len(),
+        Change::Count { .. } => COUNT_SIZE_BYTES,
         Change::Delete { .. } | Change::Require { .. } | Change::Finish(_) | Change::Release { .. } => 0,
     }
 }
@@ -52,7 +55,8 @@ fn acceptable_change(change: &Change) -> StoreResult<()> {
         return unacceptable(format!("a body of {size} bytes, at most {BODY_SIZE_MAX_BYTES} are allowed"));
     }
     match change {
-        Change::Put(put) => acceptable_put(put),
+        Change::Put(put) => acceptable_place(&put.key, &put.index),
+        Change::Count { key, index, .. } => acceptable_place(key, index),
         Change::Delete { key, .. } | Change::Require { key, .. } => acceptable_key(key),
         Change::Append(EventDraft { stream, name, .. }) => {
             acceptable_text("stream", stream)?;
@@ -66,11 +70,11 @@ fn acceptable_change(change: &Change) -> StoreResult<()> {
     }
 }
 
-fn acceptable_put(put: &Put) -> StoreResult<()> {
-    acceptable_key(&put.key)?;
-    for (place, (name, value)) in put.index.iter().enumerate() {
-        declared(put.key.kind, name)?;
-        if put.index.iter().take(place).any(|(earlier, _)| earlier == name) {
+fn acceptable_place(key: &RecordKey, index: &[(&'static str, String)]) -> StoreResult<()> {
+    acceptable_key(key)?;
+    for (place, (name, value)) in index.iter().enumerate() {
+        declared(key.kind, name)?;
+        if index.iter().take(place).any(|(earlier, _)| earlier == name) {
             return unacceptable(format!("index `{name}` is given twice"));
         }
         bounded("index value", value)?;

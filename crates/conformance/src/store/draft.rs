@@ -34,6 +34,16 @@ pub fn create(id: &str) -> Change {
     Change::Put(put(agent(id), Expect::Absent, "{}", "active"))
 }
 
+/// The key of the number `id` of tenant `acme`.
+pub fn tally(id: &str) -> RecordKey {
+    RecordKey::new(Kind::Tally, tenant("acme"), id)
+}
+
+/// Adds to a number, which is found under `calls` when it is made.
+pub fn count(id: &str, by: i64) -> Change {
+    Change::Count { key: tally(id), by, index: vec![("counter", "calls".to_owned())] }
+}
+
 /// An event of tenant `acme`.
 pub fn event(stream: &str, name: &str) -> Change {
     let body = Bytes::from_static(b"{}");

@@ -108,7 +108,8 @@ fn lost() -> StoreError {
     StoreError::Unavailable("the connection was lost".to_owned())
 }
 
-/// The conflict that the batch would meet if somebody had changed its first document.
+/// The conflict that the batch would meet if somebody had changed its first document. What
+/// counts expects nothing, so nobody can be in its way.
 fn conflict(batch: &Batch) -> Option<StoreError> {
     batch.changes.iter().find_map(|change| {
         let (key, expected) = match change {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use aegis_model::ledger::TreeHead;
 use aegis_model::port::{Integrity, Store, StoreError, StoreResult};
 use aegis_model::record::{
-    Batch, Change, Committed, Event, EventDraft, Expect, Lease, ListQuery, Put, Record, RecordKey, Work, WorkDraft,
+    Batch, Change, Committed, Event, EventDraft, Expect, Kind, Lease, ListQuery, Put, Record, RecordKey, Work,
+    WorkDraft, count_body, count_of,
 };
 use aegis_model::time::Timestamp;
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
 
-use super::draft::{agent, all_agents, at, claim, entry, event, ok, put, tenant, work};
+use super::draft::{agent, all_agents, at, claim, count, entry, event, ok, put, tally, tenant, work};
 use super::{Home, TestIntegrity};
 
 /// How many random histories are tried.
@@ -53,6 +54,9 @@ fn draft() -> impl Strategy<Value = Draft> {
         8 => write,
         2 => (key(), expectation()).prop_map(|(key, expect)| Change::Delete { key, expect }),
         1 => (key(), expectation()).prop_map(|(key, expect)| Change::Require { key, expect }),
+        4 => (0..3_u8, -50..100_i64).prop_map(|(number, by)| count(&format!("t{number}"), by)),
+        1 => key().prop_map(|key| Change::Count { key, by: 1, index: Vec::new() }),
+        1 => (0..3_u8).prop_map(|id| Change::Delete { key: tally(&format!("t{id}")), expect: Expect::Any }),
         3 => (0..3_u8).prop_map(|stream| event(&format!("s{stream}"), "happened")),
         4 => any::<u16>().prop_map(|text| entry(&text.to_string())),
         3 => (0..4_u8, 0..50_u64).prop_map(|(id, due)| work(&format!("w{id}"), due)),
@@ -120,6 +124,7 @@ async fn follow(home: &dyn Home, history: Vec<Step>) {
 fn plain(result: &StoreResult<Committed>) -> StoreResult<Committed> {
     match result {
         Err(StoreError::Unacceptable(_)) => Err(StoreError::Unacceptable(String::new())),
+        Err(StoreError::Tampered(_)) => Err(StoreError::Tampered(String::new())),
         Err(error) => Err(error.clone()),
         Ok(done) => Ok(Committed { sequences: vec![0; done.sequences.len()], ..done.clone() }),
     }
@@ -174,6 +179,7 @@ impl Model {
                 self.records.remove(key);
             }
             Change::Require { key, expect } => drop(self.expected(key, *expect, false)?),
+            Change::Count { key, by, index } => self.count(key, (*by, index), moment)?,
             Change::Append(draft) => done.sequences.push(self.append(draft, moment)),
             Change::Enter(draft) => {
                 done.positions.push(self.entries.len() as u64);
@@ -218,6 +224,19 @@ impl Model {
         let record = Record { key, version, body, terminal, changed_at: moment };
         self.records.insert(put.key.clone(), (record, put.index.clone()));
         Ok(version)
+    }
+
+    fn count(&mut self, key: &RecordKey, (by, index): (i64, &Index), changed_at: Timestamp) -> StoreResult<()> {
+        let version = self.expected(key, Expect::Any, true)? + 1;
+        let (number, index) = match self.records.get(key) {
+            Some((record, index)) => (count_of(&record.body), index.clone()),
+            None => (Some(0), index.clone()),
+        };
+        let number = number.ok_or_else(|| StoreError::Tampered(String::new()))?;
+        let body = count_body(number.saturating_add(by));
+        let record = Record { key: key.clone(), version, body, terminal: false, changed_at };
+        self.records.insert(key.clone(), (record, index));
+        Ok(())
     }
 
     /// Under a sequence that stands for the one the store will give.
@@ -275,16 +294,18 @@ impl Model {
     }
 
     async fn compare(&self, store: &dyn Store) {
-        for number in 0..4 {
-            let key = agent(&format!("a{number}"));
+        let numbers = (0..3).map(|number| tally(&format!("t{number}")));
+        for key in (0..4).map(|number| agent(&format!("a{number}"))).chain(numbers) {
             let expected = self.records.get(&key).map(|(record, _)| record.clone());
             assert_eq!(ok(store.get(&key).await), expected);
         }
-        for state in ["active", "deleted"] {
-            let index = ("state", state.to_owned());
+        for (kind, name, value) in
+            [(Kind::Agent, "state", "active"), (Kind::Agent, "state", "deleted"), (Kind::Tally, "counter", "calls")]
+        {
+            let index = (name, value.to_owned());
             let among = self.records.values().filter(|(_, indexed)| indexed.contains(&index));
             let mut expected: Vec<Record> = among.map(|(record, _)| record.clone()).collect();
-            let query = ListQuery { index: Some(index.clone()), ..all_agents() };
+            let query = ListQuery { kind, index: Some(index.clone()), ..all_agents() };
             assert_eq!(ok(store.list(&query).await), expected);
             expected.reverse();
             assert_eq!(ok(store.list(&ListQuery { newest_first: true, ..query }).await), expected);

@@ -3,6 +3,7 @@
 
 mod agent_http;
 mod clock;
+mod counted;
 mod door;
 mod entropy;
 mod fetch;
@@ -18,6 +19,7 @@ mod tenant_keys;
 
 pub use agent_http::{AgentHttp, HttpConversation, HttpError, HttpHead, HttpMethod, HttpRequest};
 pub use clock::Clock;
+pub use counted::Counted;
 pub use door::{Door, Occupant, Stay};
 pub use entropy::{Entropy, EntropyError};
 pub use fetch::{Fetch, FetchError};

@@ -2,7 +2,9 @@
 //! nothing of transactions; whoever calls it undoes what a refused batch has written.
 
 use aegis_model::port::{Integrity, StoreError};
-use aegis_model::record::{Batch, Change, Committed, EntryDraft, EventDraft, Expect, Put, RecordKey};
+use aegis_model::record::{
+    Batch, Change, Committed, EntryDraft, EventDraft, Expect, Put, RecordKey, count_body, count_of,
+};
 use aegis_model::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -29,6 +31,7 @@ impl Writing<'_> {
                 Change::Require { key, expect } => {
                     self.expected(key, *expect)?;
                 }
+                Change::Count { key, by, index } => self.count(key, (*by, index), batch.at)?,
                 Change::Append(draft) => done.sequences.push(self.append(draft, batch.at)?),
                 Change::Enter(draft) => done.positions.push(self.enter(draft)?),
                 Change::Enqueue(draft) => self.enqueue(draft)?,
@@ -88,6 +91,27 @@ impl Writing<'_> {
         }
         self.index(&put.key, put.index.iter().map(|(name, value)| (*name, value.as_str())))?;
         Ok(1)
+    }
+
+    /// Adds to a number. What it is found by stays as it was when the document was made.
+    fn count(&mut self, key: &RecordKey, (by, index): (i64, &Index), at: Timestamp) -> Result<(), Trouble> {
+        let put = |number: i64| Put {
+            key: key.clone(),
+            expect: Expect::Any,
+            body: count_body(number),
+            index: index.clone(),
+            terminal: false,
+        };
+        let Some(old) = self.changeable(key, Expect::Any)? else {
+            return self.create(&put(by), at).map(drop);
+        };
+        let number = count_of(&old.record.body).ok_or_else(|| row::altered_record(key))?;
+        let (put, version) = (put(number.saturating_add(by)), old.record.version.saturating_add(1));
+        let mark = row::record_mark(self.integrity, key, (version, false, at), (&old.indexed, &put.body));
+        let written = Written { version, at, indexed: old.indexed, mark };
+        self.write(&put, &written, UPDATE_RECORD)?;
+        toggle(&mut self.memory.seal.records, &old.mark);
+        Ok(())
     }
 
     /// Takes out what does not hold any more, and puts in what is new: most values of a
@@ -191,6 +215,9 @@ impl Writing<'_> {
         Ok(position)
     }
 }
+
+/// Values of index columns.
+type Index = Vec<(&'static str, String)>;
 
 /// What a put adds to the document before it is written.
 struct Written {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aegis_conformance::store::TestIntegrity;
 use aegis_conformance::store::draft::{
-    agent, all_agents, batch, claim, commit, create, entry, event, ok, put, tenant, work,
+    agent, all_agents, batch, claim, commit, count, create, entry, event, ok, put, tally, tenant, work,
 };
 use aegis_model::port::{Store, StoreError, StoreResult};
 use aegis_model::record::{Change, Expect, Kind, ListQuery, Put, RecordKey};
@@ -262,6 +262,47 @@ async fn an_altered_row_is_noticed_when_it_is_read() {
         let (answers, claimed, report) = alter(&whole, case).await;
         assert!(answers.iter().any(is_tampered) || is_tampered(&claimed), "reads: {case}");
         assert!(!report.is_intact(), "check: {case}");
+    }
+}
+
+/// The sum over all documents follows every count, made, added to, refused, or removed.
+#[tokio::test]
+async fn what_was_counted_passes_the_check() {
+    let dir = TempDir::new().expect("a directory");
+    let store = open(dir.path()).expect("it opens");
+    let refused = Change::Require { key: agent("nobody"), expect: Expect::Version(1) };
+    let one = |number: u32| batch([count("all", 1), count(&number.to_string(), 7), entry("counted")]);
+    let undone = batch([count("all", 1), count("never", 1), refused]);
+    let results = store.commit_many((0..50).map(one).chain([undone]).chain((0..50).map(one)).collect()).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 100);
+    ok(commit(&store, [Change::Delete { key: tally("7"), expect: Expect::Version(2) }]).await);
+    drop(store);
+    let report = verify(dir.path());
+    assert!(report.is_intact(), "{report:?}");
+    assert_eq!((report.records, report.index_rows), (50, 50));
+}
+
+/// Otherwise whoever can write to the file could begin a limit anew.
+#[tokio::test]
+async fn a_number_that_was_altered_is_not_counted_on() {
+    let cases = [
+        "UPDATE records SET body = CAST('{\"count\":0}' AS BLOB)",
+        "UPDATE records SET id = 'b'",
+        "UPDATE records SET version = 1",
+        "UPDATE records SET mark = zeroblob(16)",
+        "DELETE FROM records",
+    ];
+    for case in cases {
+        let dir = TempDir::new().expect("a directory");
+        let store = open(dir.path()).expect("it opens");
+        ok(commit(&store, [count("a", 5), count("a", 5)]).await);
+        assert_eq!(raw(dir.path()).execute(case, []).expect(case), 1);
+        let id = if case.contains("'b'") { "b" } else { "a" };
+        let results = store.commit_many(vec![batch([create("c")]), batch([create("d"), count(id, 1)])]).await;
+        assert!(matches!(results.as_slice(), [Ok(_), Err(StoreError::Tampered(_))]), "{case}: {results:?}");
+        assert_eq!(ok(store.list(&all_agents()).await).len(), 1, "{case}");
+        drop(store);
+        assert!(!verify(dir.path()).is_intact(), "{case}");
     }
 }
 
