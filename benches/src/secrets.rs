@@ -164,6 +164,7 @@ pub fn act() -> Act {
         decision: DecisionMark { id: decision, class: ReasonClass::Permitted, policy_hash: String::new() },
         request_digest: [0; 32],
         idempotency: None,
+        beside: Vec::new(),
         counted: None,
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use aegis_ledger::journal::{Denial, Journal};
 use aegis_model::operation::{Effect, ResourceKind};
+use aegis_model::record::Change;
 use aegis_model::{AgentName, Caller, Code, Decision, Fault, Operation, Principal, ReasonClass, Role, Timestamp};
-use aegis_policy::{ActionName, ContextValue, Request, Resource, Sets, Subject, decide};
+use aegis_policy::{ActionName, ContextValue, Request, Resource, Sets, Subject};
 
+use crate::policies::Judgement;
 use crate::{Freezes, Policies};
 
 /// A request for an act.
@@ -40,23 +42,24 @@ impl Gate {
         Self { journal, policies, freezes }
     }
 
-    /// Lets an act pass, by the decision that is returned.
+    /// Lets an act pass, by the answer that is returned.
     ///
     /// # Errors
     /// `Denied` or `Frozen`, after the refusal is in the ledger; and whatever keeps the gate
     /// from deciding or recording: then the act does not happen either.
-    pub async fn admit(&self, ask: &Ask<'_>) -> Result<Decision, Fault> {
-        let decision = self.decide(ask).await?;
-        if !decision.allowed {
-            let fault = denied(ask, &decision);
-            self.record(ask, subject(ask), decision).await?;
+    pub async fn admit(&self, ask: &Ask<'_>) -> Result<Judgement, Fault> {
+        let judgement = self.judge(ask).await?;
+        if !judgement.decision.allowed {
+            let fault = denied(ask, &judgement.decision);
+            let kept = judgement.kept(ask.caller, ask.at)?;
+            self.record(ask, subject(ask), (judgement.decision, vec![kept])).await?;
             return Err(fault);
         }
         if let Err(fault) = self.thawed(ask) {
             self.refused(ask, &fault).await?;
             return Err(fault);
         }
-        Ok(decision)
+        Ok(judgement)
     }
 
     /// Records that an act was refused for a reason that is not a policy's: a freeze, or a
@@ -65,13 +68,14 @@ impl Gate {
     /// # Errors
     /// When it cannot be recorded.
     pub async fn refused(&self, ask: &Ask<'_>, fault: &Fault) -> Result<(), Fault> {
-        let decision = Decision { allowed: false, class: ReasonClass::Forbidden, ..self.decide(ask).await? };
+        let decision = self.judge(ask).await?.decision;
+        let decision = Decision { allowed: false, class: ReasonClass::Forbidden, ..decision };
         let target = fault.details().get("target").and_then(serde_json::Value::as_str);
         let subject = target.map_or_else(|| subject(ask), str::to_owned);
-        self.record(ask, subject, decision).await
+        self.record(ask, subject, (decision, Vec::new())).await
     }
 
-    async fn decide(&self, ask: &Ask<'_>) -> Result<Decision, Fault> {
+    async fn judge(&self, ask: &Ask<'_>) -> Result<Judgement, Fault> {
         let own = self.policies.tenant(&ask.caller.tenant).await?;
         let request = Request {
             subject: Subject::from(ask.caller),
@@ -87,9 +91,7 @@ impl Gate {
             document: BTreeMap::new(),
         };
         let sets = Sets { platform: self.policies.platform(), tenant: &own.enforced, grants: None };
-        let verdict = decide(&sets, &request);
-        let log_only = own.differs(&request, &verdict.reasons);
-        self.policies.decision(verdict, ask.at, log_only)
+        self.policies.judge(&own, &sets, (request, None), ask.at).await
     }
 
     fn thawed(&self, ask: &Ask<'_>) -> Result<(), Fault> {
@@ -106,12 +108,18 @@ impl Gate {
 
     /// Writes the refusal on a task of its own: a caller that hangs up cannot keep it from
     /// being recorded.
-    async fn record(&self, ask: &Ask<'_>, subject: String, decision: Decision) -> Result<(), Fault> {
+    async fn record(
+        &self,
+        ask: &Ask<'_>,
+        subject: String,
+        (decision, changes): (Decision, Vec<Change>),
+    ) -> Result<(), Fault> {
         let journal = Arc::clone(&self.journal);
         let (caller, operation, at) = (ask.caller.clone(), ask.operation, ask.at);
         let request_digest = ask.request_digest;
         let written = tokio::spawn(async move {
-            let denial = Denial { caller: &caller, operation, subject, at, decision: &decision, request_digest };
+            let denial =
+                Denial { caller: &caller, operation, subject, at, decision: &decision, request_digest, changes };
             journal.denial(denial).await
         });
         written.await.map_err(Fault::internal)?

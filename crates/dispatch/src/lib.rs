@@ -16,6 +16,6 @@ pub use freeze::Freezes;
 pub use gate::{Ask, Gate};
 pub use history::{Counting, Histories};
 pub use outward::{Counted, Outward, OutwardParts};
-pub use policies::Policies;
+pub use policies::{Judgement, Policies};
 pub use rotation::Rotator;
 pub use run::Runs;

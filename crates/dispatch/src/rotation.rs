@@ -185,7 +185,16 @@ impl Rotator {
             class: ReasonClass::Permitted,
             policy_hash: String::new(),
         };
-        Ok(Act { caller, operation, at, decision, request_digest: [0; 32], idempotency: None, counted: None })
+        Ok(Act {
+            caller,
+            operation,
+            at,
+            decision,
+            request_digest: [0; 32],
+            idempotency: None,
+            beside: Vec::new(),
+            counted: None,
+        })
     }
 }
 

@@ -53,7 +53,8 @@ impl Gate for Played {
         }
         let id = DecisionId::generate(Timestamp::from_millis(0), [1; 10]);
         let class = if passes { ReasonClass::Permitted } else { ReasonClass::NotPermitted };
-        let decision = Decision { id, allowed: passes, class, reasons: Vec::new(), policy_hash: String::new() };
+        let decision =
+            Decision { id, allowed: passes, class, reasons: Vec::new(), policy_hash: String::new(), log_only: None };
         Ok(Ruling { decision, passes, generation: 1 })
     }
     async fn ports(&self, _: &Occupant, _: &str) -> Result<Vec<u16>, Fault> {

@@ -29,9 +29,11 @@ pub(crate) fn size_of(operation: Operation, headers: &HeaderMap) -> BodySize {
     match operation {
         Operation::AgentDeploy if idempotency::is_multipart(headers) => BodySize::Large,
         Operation::SessionFilePut => BodySize::Large,
-        Operation::PolicyApply | Operation::PolicySet | Operation::PolicyDiff | Operation::PolicyTest => {
-            BodySize::Policies
-        }
+        Operation::PolicyApply
+        | Operation::PolicySet
+        | Operation::PolicyDiff
+        | Operation::PolicyReplay
+        | Operation::PolicyTest => BodySize::Policies,
         _ => BodySize::Ordinary,
     }
 }

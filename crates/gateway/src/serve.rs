@@ -5,11 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_dispatch::Ask;
+use aegis_dispatch::{Ask, Judgement};
 use aegis_model::act::DecisionMark;
 use aegis_model::operation::{Effect, ResourceKind};
 use aegis_model::port::Occupant;
-use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, Timestamp};
+use aegis_model::{Act, Caller, Code, CorrelationId, Fault, Operation};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -110,13 +110,13 @@ async fn admitted(
     let subject = resource_of(operation, &caller, &parameters);
     let at = app.rooms.clock.now();
     let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &parameters, at, request_digest };
-    let decision = app.rooms.gate.admit(&ask).await?;
+    let judgement = app.rooms.gate.admit(&ask).await?;
     owed.admit(app, &caller.tenant)?;
     let mut wish = idempotency::wish(operation, &caller, &parts.headers)?;
     if let Some(replayed) = idempotency::replayed(app, &caller, &mut wish, request_digest, at).await? {
         return Ok(replayed);
     }
-    let act = act(&caller, operation, at, &decision, (request_digest, wish.clone()));
+    let act = act(&ask, judgement, wish.clone())?;
     let query = parts.uri.query().unwrap_or("").to_owned();
     let asked = parameters.clone();
     let holder = Holder::new(app, known);
@@ -187,26 +187,22 @@ async fn settled(
     Err(fault)
 }
 
-fn act(
-    caller: &Caller,
-    operation: Operation,
-    at: Timestamp,
-    decision: &Decision,
-    (request_digest, wish): ([u8; 32], Option<Wish>),
-) -> Act {
-    Act {
-        caller: caller.clone(),
-        operation,
-        at,
-        decision: DecisionMark {
-            id: decision.id.clone(),
-            class: decision.class,
-            policy_hash: decision.policy_hash.clone(),
-        },
-        request_digest,
+fn act(ask: &Ask<'_>, judgement: Judgement, wish: Option<Wish>) -> Result<Act, Fault> {
+    let beside = match ask.operation.effect() {
+        Effect::Read => Vec::new(),
+        Effect::Change | Effect::Control => vec![judgement.kept(ask.caller, ask.at)?],
+    };
+    let Judgement { decision, counted, .. } = judgement;
+    Ok(Act {
+        caller: ask.caller.clone(),
+        operation: ask.operation,
+        at: ask.at,
+        decision: DecisionMark { id: decision.id, class: decision.class, policy_hash: decision.policy_hash },
+        request_digest: ask.request_digest,
         idempotency: wish.map(Wish::into_idempotency),
-        counted: None,
-    }
+        beside,
+        counted,
+    })
 }
 
 /// The name of what the operation acts on.

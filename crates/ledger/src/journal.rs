@@ -105,6 +105,8 @@ pub struct Denial<'a> {
     pub decision: &'a Decision,
     /// SHA-256 over the request.
     pub request_digest: [u8; 32],
+    /// What is kept of it besides.
+    pub changes: Vec<Change>,
 }
 
 /// What became of work that an act began, for the ledger.
@@ -158,6 +160,7 @@ impl Journal {
     /// `Conflict` when a document is not as a change expects; nothing holds then.
     pub async fn commit(&self, act: &Act, deed: Deed) -> Result<Committed, Fault> {
         let mut changes = deed.changes;
+        changes.extend(act.beside.clone());
         let told = told(act, &deed.subject, &deed.answer);
         let own = &act.caller.tenant;
         let event = Told {
@@ -212,7 +215,8 @@ impl Journal {
     pub async fn denial(&self, denial: Denial<'_>) -> Result<(), Fault> {
         let tenant = &denial.caller.tenant;
         let keys = self.keys.of(tenant).await?;
-        let changes = vec![enter(&entry_of_denial(&denial, &keys))?];
+        let entry = enter(&entry_of_denial(&denial, &keys))?;
+        let changes = denial.changes.into_iter().chain([entry]).collect();
         self.commit_one(Batch { at: denial.at, changes }).await?;
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::decision::ReasonClass;
 use crate::id::DecisionId;
 use crate::operation::Operation;
 use crate::port::Counted;
+use crate::record::Change;
 use crate::time::Timestamp;
 
 /// The part of a decision that is written beside what it allowed.
@@ -45,6 +46,8 @@ pub struct Act {
     pub request_digest: [u8; 32],
     /// Set when the caller sent an idempotency key.
     pub idempotency: Option<Idempotency>,
+    /// What is committed with it besides: the decision with all that it was made from.
+    pub beside: Vec<Change>,
     /// What it counts for, when rules look at the past.
     pub counted: Option<Arc<dyn Counted>>,
 }

@@ -214,6 +214,7 @@ operations! {
     PolicyRevisionList "policy_revision_list" Get "/policies/revisions" Read Read Tenant "List the revisions of the tenant's policies, newest first.";
     PolicyRevisionView "policy_revision_view" Get "/policies/revisions/{revision}" Read Read Tenant "Show a revision of the tenant's policies.";
     PolicyDiff "policy_diff" Post "/policies/diff" Operate Read Tenant "Check a draft, and say what it would change about the policies in force.";
+    PolicyReplay "policy_replay" Post "/policies/replay" Operate Read Tenant "Put recorded decisions to a draft, and list those that would come out differently.";
     PolicyTest "policy_test" Post "/policies/test" Operate Read Tenant "Run test cases against the live policy or a draft.";
     PolicyExplain "policy_explain" Post "/policies/explain" Operate Read Tenant "Say whether an act would be allowed, and why.";
     DecisionList "decision_list" Get "/decisions" Read Read Tenant "List the decisions about what agents wanted to reach, newest first.";

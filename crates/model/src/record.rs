@@ -57,8 +57,8 @@ kinds! {
     PolicyRevision "policy_revision" [];
     /// Which revision of a tenant's policies is in force.
     PolicyInForce "policy_in_force" [];
-    /// A decision about an act of the API, with all that it was made from; final.
-    Judged "judged" ["refused"];
+    /// A decision about an act, with all that it was made from.
+    Judged "judged" [];
     /// A secret, sealed.
     Secret "secret" ["state", "rotated"];
     /// A freeze.

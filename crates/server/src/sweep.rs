@@ -19,8 +19,8 @@ const PAUSE: Duration = Duration::from_secs(10 * 60);
 const PAGE: usize = 500;
 /// How many hours back are looked at: what is older was swept, or the server was down longer.
 const HOURS_BACK: u64 = 24 * 7;
-/// For how long records of what left boxes are kept.
-const OUTWARD_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+/// For how long decisions, and records of what left boxes, are kept.
+const DECISIONS_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// Sweeps now and then until `stop` changes.
 #[expect(clippy::disallowed_methods, reason = "a chore that waits for its time")]
@@ -38,13 +38,15 @@ pub async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stop: watch::
 
 async fn sweep(store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
     let last_hour = expired_hour(clock.now());
-    let oldest_ms = clock.now().as_millis().saturating_sub(OUTWARD_KEPT_MS);
+    let oldest_ms = clock.now().as_millis().saturating_sub(DECISIONS_KEPT_MS);
     for tenant in tenants(store).await? {
         for hour in last_hour.saturating_sub(HOURS_BACK)..last_hour {
             while sweep_hour(store, clock, &tenant, hour).await? == PAGE {}
         }
         history::sweep(store, &tenant, clock.now()).await?;
-        while sweep_outward(store, clock, &tenant, oldest_ms).await? == PAGE {}
+        for kind in [Kind::Outward, Kind::Judged] {
+            while sweep_decisions(store, clock, (&tenant, kind), oldest_ms).await? == PAGE {}
+        }
     }
     Ok(())
 }
@@ -83,22 +85,15 @@ async fn sweep_hour(store: &dyn Store, clock: &dyn Clock, tenant: &TenantId, hou
     remove(store, clock, store.list(&query).await?).await
 }
 
-/// Removes up to a page of records of what left boxes that were written before that time: their
-/// ids are in the order of time.
-async fn sweep_outward(
+/// Removes up to a page of decisions that were written before that time: their ids are in the
+/// order of time.
+async fn sweep_decisions(
     store: &dyn Store,
     clock: &dyn Clock,
-    tenant: &TenantId,
+    (tenant, kind): (&TenantId, Kind),
     oldest_ms: u64,
 ) -> Result<usize, StoreError> {
-    let query = ListQuery {
-        kind: Kind::Outward,
-        tenant: tenant.clone(),
-        index: None,
-        after: None,
-        newest_first: false,
-        limit: PAGE,
-    };
+    let query = ListQuery { kind, tenant: tenant.clone(), index: None, after: None, newest_first: false, limit: PAGE };
     let mut records = store.list(&query).await?;
     records.retain(|record| record.changed_at.as_millis() < oldest_ms);
     remove(store, clock, records).await

@@ -71,6 +71,7 @@ pub(crate) fn act(tenant: &str, operation: Operation, ms: u64) -> Act {
         },
         request_digest: [0; 32],
         idempotency: None,
+        beside: Vec::new(),
         counted: None,
     }
 }

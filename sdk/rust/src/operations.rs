@@ -6,9 +6,9 @@ use aegis_model::api::{
     AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, DecisionListQuery, EncryptionKeyRotated, EndpointSet,
     EntriesQuery, FreezeRequest, Identity, IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated,
     LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyApply, PolicyAsk, PolicyDiff, PolicyDraftSet,
-    PolicyExplanation, PolicyList, PolicyListQuery, PolicyRollback, PolicySet, PolicyTest, PolicyTestResult,
-    ProofQuery, ProofView, RotationProposal, RotationSet, RotationValues, RunBegun, RunListQuery, SecretRotate,
-    SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
+    PolicyExplanation, PolicyList, PolicyListQuery, PolicyReplay, PolicyReplayed, PolicyRollback, PolicySet,
+    PolicyTest, PolicyTestResult, ProofQuery, ProofView, RotationProposal, RotationSet, RotationValues, RunBegun,
+    RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
 };
 use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
@@ -373,6 +373,14 @@ impl Client {
     /// See [`ClientError`].
     pub async fn policy_diff(&self, draft: &PolicyDraftSet) -> Answer<PolicyDiff> {
         self.read(Request::of(Operation::PolicyDiff).json(draft)).await
+    }
+
+    /// Puts recorded decisions to a draft, and lists those that would come out differently.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn policy_replay(&self, replay: &PolicyReplay) -> Answer<PolicyReplayed> {
+        self.read(Request::of(Operation::PolicyReplay).json(replay)).await
     }
 
     /// Runs test cases against the live policy or a draft.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
     ConsistencyQuery, DecisionListQuery, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish, InvokeRequest,
-    KeyCreate, LogQuery, PageQuery, PolicyApply, PolicyAsk, PolicyDraftSet, PolicyRollback, PolicySet, PolicyTest,
-    ProofQuery, RotationProposal, RotationSet, RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate,
-    ThawRequest,
+    KeyCreate, LogQuery, PageQuery, PolicyApply, PolicyAsk, PolicyDraft, PolicyDraftSet, PolicyReplay, PolicyRollback,
+    PolicySet, PolicyTest, ProofQuery, RotationProposal, RotationSet, RunListQuery, SecretRotate, SecretSet,
+    SessionListQuery, TenantCreate, ThawRequest,
 };
 use aegis_model::exec::ExecRequest;
 use aegis_model::freeze::FreezeTarget;
@@ -136,7 +136,7 @@ async fn call_all(client: &Client) {
     let page = PageQuery { limit: Some(7), cursor: Some("a&b".to_owned()) };
     let (name, endpoint) = ("triage".parse().expect("name"), "prod".parse().expect("name"));
     let tenant = "acme".parse().expect("name");
-    let ask = PolicyAsk { subject: None, action: "agent_list".to_owned(), resource: None, context: Default::default() };
+    let ask = PolicyAsk { action: "agent_list".to_owned(), ..PolicyAsk::default() };
     let _ = client.agent_list(&page).await;
     let _ = client.agent_deploy(&Deployment::yaml("kind: Agent")).await;
     let _ = client.agent_view(&name).await;
@@ -203,6 +203,8 @@ async fn policies(client: &Client, page: &PageQuery) {
     let _ = client.policy_revision_list(page).await;
     let _ = client.policy_revision_view(7).await;
     let _ = client.policy_diff(&PolicyDraftSet::default()).await;
+    let draft = PolicyDraft::Text(String::new());
+    let _ = client.policy_replay(&PolicyReplay { draft, since: None, limit: None }).await;
 }
 
 async fn secrets(client: &Client, page: &PageQuery) {

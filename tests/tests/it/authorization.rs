@@ -42,6 +42,7 @@ fn body(operation: Operation) -> &'static str {
         }
         Operation::PolicySet => r#"{"text":"permit (principal, action, resource);"}"#,
         Operation::PolicyRollback => r#"{"revision":0}"#,
+        Operation::PolicyReplay => r#"{"draft":{"policies":[]}}"#,
         Operation::PolicyDiff => r#"{"policies":[]}"#,
         Operation::PolicyTest => r#"{"cases":[{"name":"n","ask":{"action":"agent_list"},"expect":"allow"}]}"#,
         Operation::PolicyExplain => r#"{"action":"agent_list"}"#,

@@ -14,9 +14,9 @@ use aegis_ledger::journal::Journal;
 use aegis_model::decision::{LayerReason, PolicyLayer};
 use aegis_model::outward::{Manner, OutwardRecord, Ruling, Wanted};
 use aegis_model::port::{Clock, Entropy, Gate, Occupant};
-use aegis_model::{Code, Fault};
+use aegis_model::{AgentName, Code, Fault, TenantId};
 use aegis_policy::{
-    ContextValue, GrantAction, Request, Resource, ResourceType, Sets, Subject, SubjectKind, Verdict, decide,
+    ContextValue, GrantAction, Looks, Request, Resource, ResourceType, Sets, Subject, SubjectKind, Verdict,
 };
 use async_trait::async_trait;
 
@@ -76,50 +76,65 @@ impl Outward {
         self.tally.counted()
     }
 
-    /// What the sets say. Requests differ by their paths too much to be remembered.
-    fn answer(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Answer {
-        if matches!(wanted.manner, Manner::Http { .. }) {
-            return self.ask(grants, occupant, wanted);
+    /// What the sets say. Requests differ by their paths too much to be remembered; and what
+    /// depends on the time or on what was counted is another answer the next time.
+    async fn answer(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Result<Answer, Fault> {
+        if matches!(wanted.manner, Manner::Http { .. }) || grants.looks != Looks::default() {
+            return self.ask(grants, occupant, wanted).await;
         }
         let known = || grants.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = known().get(wanted) {
-            return answer.clone();
+            return Ok(answer.clone());
         }
-        let answer = self.ask(grants, occupant, wanted);
+        let answer = self.ask(grants, occupant, wanted).await?;
         let mut known = known();
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
         known.insert(wanted.clone(), answer.clone());
-        answer
+        Ok(answer)
     }
 
     /// TLS that nobody opens is let out where HTTP is granted without looking into it, and where
     /// it is granted to pass unopened.
-    fn ask(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Answer {
+    async fn ask(&self, grants: &AgentGrants, occupant: &Occupant, wanted: &Wanted) -> Result<Answer, Fault> {
+        let (first, second) = protocols(&wanted.manner);
+        let answer = self.ask_as(grants, occupant, (wanted, first)).await?;
+        match second {
+            Some(second) if !answer.verdict.allowed => {
+                let other = self.ask_as(grants, occupant, (wanted, second)).await?;
+                Ok(if other.verdict.allowed { other } else { answer })
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    async fn ask_as(
+        &self,
+        grants: &AgentGrants,
+        occupant: &Occupant,
+        (wanted, protocol): (&Wanted, &str),
+    ) -> Result<Answer, Fault> {
         let own = &grants.tenant;
         let sets = Sets { platform: self.policies.platform(), tenant: &own.enforced, grants: Some(&grants.set) };
-        let decided = |protocol: &str| {
-            let request = request(occupant, wanted, protocol);
-            let verdict = decide(&sets, &request);
-            Answer { log_only: own.differs(&request, &verdict.reasons), verdict }
-        };
-        match wanted.manner {
-            Manner::Http { .. } => decided("http"),
-            Manner::Tcp => decided("tcp"),
-            Manner::Tls => {
-                let first = decided("http");
-                if first.verdict.allowed {
-                    return first;
-                }
-                let second = decided("passthrough");
-                if second.verdict.allowed { second } else { first }
-            }
-        }
+        let request = request((&occupant.tenant, &occupant.agent), wanted, protocol);
+        let session = occupant.session().map(|session| session.as_str());
+        let (answer, ..) = self.policies.answer(own, &sets, (request, session), self.clock.now()).await?;
+        Ok(answer)
     }
 }
 
-fn request(occupant: &Occupant, wanted: &Wanted, protocol: &str) -> Request {
+/// As which protocols of grants something is asked for, one after the other.
+pub(crate) const fn protocols(manner: &Manner) -> (&'static str, Option<&'static str>) {
+    match manner {
+        Manner::Http { .. } => ("http", None),
+        Manner::Tcp => ("tcp", None),
+        Manner::Tls => ("http", Some("passthrough")),
+    }
+}
+
+/// The question whether an agent may reach something.
+pub(crate) fn request((tenant, agent): (&TenantId, &AgentName), wanted: &Wanted, protocol: &str) -> Request {
     let mut context = BTreeMap::from([
         ("port".to_owned(), ContextValue::Long(i64::from(wanted.port))),
         ("protocol".to_owned(), ContextValue::Text(protocol.to_owned())),
@@ -139,14 +154,9 @@ fn request(occupant: &Occupant, wanted: &Wanted, protocol: &str) -> Request {
         add("private_address", ContextValue::Address { address });
     }
     Request {
-        subject: Subject {
-            kind: SubjectKind::Agent,
-            id: occupant.agent.to_string(),
-            tenant: occupant.tenant.clone(),
-            role: None,
-        },
+        subject: Subject { kind: SubjectKind::Agent, id: agent.to_string(), tenant: tenant.clone(), role: None },
         action: GrantAction::Connect.into(),
-        resource: Resource { kind: ResourceType::Host, id: wanted.host.clone(), tenant: occupant.tenant.clone() },
+        resource: Resource { kind: ResourceType::Host, id: wanted.host.clone(), tenant: tenant.clone() },
         context,
         at: None,
         counts: BTreeMap::new(),
@@ -174,7 +184,7 @@ impl Gate for Outward {
             return Err(Fault::new(Code::Frozen, format!("agent `{}` is frozen", occupant.agent)));
         }
         let grants = self.policies.agent_grants(&occupant.tenant, &occupant.agent, occupant.version).await?;
-        let Answer { verdict, log_only } = self.answer(&grants, occupant, wanted);
+        let Answer { verdict, log_only } = self.answer(&grants, occupant, wanted).await?;
         let passes = verdict.allowed || passes_observed(occupant, wanted, &verdict);
         let decision = self.policies.decision(verdict, self.clock.now(), log_only)?;
         Ok(Ruling { decision, passes, generation: grants.generation })

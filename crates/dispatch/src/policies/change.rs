@@ -1,6 +1,7 @@
 //! Changing a tenant's set: each change puts a whole set in force, as a new revision, in one
 //! commit, with its author and its reason.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aegis_ledger::journal::{Answer, Deed};
@@ -192,7 +193,10 @@ fn stays_changeable(act: &Act, compiled: &Compiled) -> Result<(), Fault> {
             subject: Subject::from(&act.caller),
             action: operation.into(),
             resource: Resource::tenant(&act.caller.tenant),
-            context: std::collections::BTreeMap::new(),
+            context: BTreeMap::new(),
+            at: Some(act.at),
+            counts: compiled.draft.counters.iter().map(|counter| (counter.name.clone(), 0)).collect(),
+            document: BTreeMap::new(),
         };
         ask(&compiled.enforced, &request).allowed
     };

@@ -2,11 +2,14 @@
 //! requests. Must not know what is in force.
 
 use aegis_model::api::{PolicyDraft, PolicyDraftSet};
+use aegis_model::counter::Counter;
 use aegis_model::decision::PolicyLayer;
 use aegis_model::policy::{POLICIES_MAX, POLICIES_SIZE_MAX_BYTES, Policy, PolicyMode};
 use aegis_model::{Code, Fault};
-use aegis_policy::{PolicyProblem, PolicySet, PolicySource};
+use aegis_policy::{ActionName, PolicySet, PolicySource, SetProblem};
 use tokio::sync::Semaphore;
+
+use super::judge::is_countable;
 
 /// How many sets are compiled at once: a large one keeps a processor busy for a while.
 static COMPILING: Semaphore = Semaphore::const_new(1);
@@ -59,8 +62,10 @@ fn compile(draft: PolicyDraftSet, whole: Option<String>, pointer: &str) -> Resul
     let counting = draft.policies.iter().filter(|policy| policy.mode == PolicyMode::Enforce);
     let enforced: Vec<PolicySource> = counting.map(source).chain(whole).collect();
     let compiled = |sources: &[PolicySource]| {
-        PolicySet::compile(PolicyLayer::Tenant, sources).map_err(|problems| invalid(&draft, problems, pointer))
+        PolicySet::compile_with(PolicyLayer::Tenant, sources, &draft.counters)
+            .map_err(|problems| invalid(&draft, problems, pointer))
     };
+    check_counted(&draft.counters, pointer)?;
     let complete = compiled(&all)?;
     match enforced.len() == all.len() {
         true => Ok(Compiled { draft, enforced: complete, trial: None }),
@@ -68,18 +73,39 @@ fn compile(draft: PolicyDraftSet, whole: Option<String>, pointer: &str) -> Resul
     }
 }
 
-fn invalid(draft: &PolicyDraftSet, problems: Vec<PolicyProblem>, pointer: &str) -> Fault {
+/// A counter counts only what is committed: nothing would be counted otherwise, unnoticed.
+fn check_counted(counters: &[Counter], pointer: &str) -> Result<(), Fault> {
+    for (index, counter) in counters.iter().enumerate() {
+        let known = counter.actions.iter().filter_map(|name| ActionName::by_name(name));
+        if let Some(action) = known.into_iter().find(|action| !is_countable(*action)) {
+            let rule = format!("counter `{}`: `{action}` cannot be counted, only what changes state", counter.name);
+            return Err(Fault::new(Code::PolicyInvalid, rule).at(&format!("{pointer}/counters/{index}/actions")));
+        }
+    }
+    Ok(())
+}
+
+fn invalid(draft: &PolicyDraftSet, problems: Vec<SetProblem>, pointer: &str) -> Fault {
     let first = problems.first().map(ToString::to_string).unwrap_or_default();
-    let place = problems.first().and_then(|problem| place(draft, &problem.id));
-    let at = place.map_or_else(|| pointer.to_owned(), |index| format!("{pointer}/policies/{index}/text"));
+    let place = problems.first().and_then(|problem| place(draft, problem));
+    let at = place.map_or_else(|| pointer.to_owned(), |place| format!("{pointer}{place}"));
     let count = problems.len();
-    let shown: Vec<PolicyProblem> = problems.into_iter().take(PROBLEMS_MAX).collect();
+    let shown: Vec<SetProblem> = problems.into_iter().take(PROBLEMS_MAX).collect();
     Fault::new(Code::PolicyInvalid, format!("the policies are not valid: {first}"))
         .at(&at)
         .with("problems", serde_json::json!(shown))
         .with("problems_count", count)
 }
 
-fn place(draft: &PolicyDraftSet, id: &str) -> Option<usize> {
-    draft.policies.iter().position(|policy| policy.name.as_str() == id)
+fn place(draft: &PolicyDraftSet, problem: &SetProblem) -> Option<String> {
+    match problem {
+        SetProblem::Policy(problem) => {
+            let found = draft.policies.iter().position(|policy| policy.name.as_str() == problem.id)?;
+            Some(format!("/policies/{found}/text"))
+        }
+        SetProblem::Counter(problem) => {
+            let found = draft.counters.iter().position(|counter| counter.name == problem.counter)?;
+            Some(format!("/counters/{found}"))
+        }
+    }
 }

@@ -10,7 +10,9 @@ use aegis_model::decision::{LayerReason, PolicyLayer};
 use aegis_model::policy::{Policy, PolicyInForce, PolicyMode, PolicyRevision};
 use aegis_model::record::{Kind, Record, RecordKey};
 use aegis_model::{Code, Fault, TenantId};
-use aegis_policy::{PolicySet, PolicySource, Request, ask, default_tenant_policies, rescue_policies};
+use aegis_policy::{
+    ActionName, Looks, PolicySet, PolicySource, Request, Sets, ask, default_tenant_policies, rescue_policies,
+};
 
 use super::draft::{Compiled, compiled};
 use crate::document::read;
@@ -45,9 +47,15 @@ impl TenantPolicies {
         (reason.allowed != own.allowed).then_some(reason)
     }
 
-    /// Whether the policy of that name counts.
-    pub fn mode_of(&self, name: &str) -> Option<PolicyMode> {
-        self.draft.policies.iter().find(|policy| policy.name.as_str() == name).map(|policy| policy.mode)
+    /// What the sets look at beside the request, those policies that do not count among them.
+    pub fn looks_at(&self, sets: &Sets<'_>) -> Looks {
+        let trial = self.trial.as_ref().map(PolicySet::looks_at).unwrap_or_default();
+        sets.look_at().or(trial)
+    }
+
+    /// Whether a counter counts what is done by that action.
+    pub fn counts(&self, action: ActionName) -> bool {
+        self.draft.counters.iter().flat_map(|counter| &counter.actions).any(|name| name == action.as_str())
     }
 }
 

@@ -8,7 +8,7 @@ use aegis_model::api::{
 };
 use aegis_model::decision::{LayerReason, PolicyLayer};
 use aegis_model::{Act, AgentName, Code, Fault, TenantId};
-use aegis_policy::{Explanation, LayerExplanation, PolicySet, Rule, Sets, Verdict, explain};
+use aegis_policy::{Explanation, LayerExplanation, PolicySet, Request, Rule, Sets, Verdict, explain};
 
 use super::Policies;
 use super::draft::compiled;
@@ -42,12 +42,12 @@ impl Policies {
     pub async fn explain(&self, act: &Act, ask: &PolicyAsk) -> Result<PolicyExplanation, Fault> {
         let question = question(&act.caller, ask, "")?;
         let own = self.in_force.of(&act.caller.tenant).await?;
-        let found = self.explained(act, &question, &own).await?;
+        let (found, request) = self.explained(act, &question, &own).await?;
         let agent = question.agent.as_ref().map(|(name, _)| name);
         let determining = found.layers.iter().flat_map(|layer| determining(layer, agent)).collect();
         let nearest = found.layers.iter().flat_map(|layer| nearest(layer, agent)).collect();
         let verdict = verdict(found);
-        let log_only = own.differs(&question.request, &verdict.reasons);
+        let log_only = own.differs(&request, &verdict.reasons);
         Ok(PolicyExplanation { decision: self.decision(verdict, act.at, log_only)?, determining, nearest })
     }
 
@@ -66,22 +66,32 @@ impl Policies {
         let mut results = Vec::with_capacity(test.cases.len());
         for (index, case) in test.cases.into_iter().enumerate() {
             let question = question(&act.caller, &case.ask, &format!("/cases/{index}/ask"))?;
-            let verdict = verdict(self.explained(act, &question, &own).await?);
+            let (found, request) = self.explained(act, &question, &own).await?;
+            let verdict = verdict(found);
             let passed = verdict.allowed == (case.expect == Expected::Allow);
-            let log_only = own.differs(&question.request, &verdict.reasons);
+            let log_only = own.differs(&request, &verdict.reasons);
             let decision = self.decision(verdict, act.at, log_only)?;
             results.push(PolicyCaseResult { name: case.name, passed, decision });
         }
         Ok(PolicyTestResult { passed: results.iter().all(|result| result.passed), results })
     }
 
-    async fn explained(&self, act: &Act, question: &Question, own: &TenantPolicies) -> Result<Explanation, Fault> {
+    /// Time and counts are those of now, unless the question says others.
+    async fn explained(
+        &self,
+        act: &Act,
+        question: &Question,
+        own: &TenantPolicies,
+    ) -> Result<(Explanation, Request), Fault> {
         let granted = match &question.agent {
             Some((name, version)) => Some(self.grants(&act.caller.tenant, name, *version).await?),
             None => None,
         };
         let sets = Sets { platform: &self.platform, tenant: &own.enforced, grants: granted.as_ref() };
-        Ok(explain(&sets, &question.request))
+        let at = question.request.at.unwrap_or(act.at);
+        let mut asked = self.with_counts(own, question.request.clone(), at).await?;
+        asked.counts.extend(question.request.counts.clone());
+        Ok((explain(&sets, &asked), asked))
     }
 }
 

@@ -3,7 +3,9 @@
 mod change;
 mod draft;
 mod in_force;
+mod judge;
 mod look;
+mod replay;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +19,13 @@ use aegis_model::manifest::{Manifest, NetworkGrant};
 use aegis_model::outward::Wanted;
 use aegis_model::port::Entropy;
 use aegis_model::{AgentName, Code, Decision, DecisionId, Fault, TenantId, Timestamp};
-use aegis_policy::{GrantRequest, PolicyProblem, PolicySet, Verdict, grant_policies, platform_rules};
+use aegis_policy::{GrantRequest, Looks, PolicyProblem, PolicySet, Sets, Verdict, grant_policies, platform_rules};
 use tokio::sync::watch;
 
+use crate::history::Histories;
 use in_force::InForce;
 pub use in_force::TenantPolicies;
+pub use judge::{Answer, Judgement};
 
 /// What agents were granted, by tenant, agent and version.
 type Granted = HashMap<(TenantId, AgentName, u64), Arc<AgentGrants>>;
@@ -36,6 +40,7 @@ pub struct Policies {
     journal: Arc<Journal>,
     platform: PolicySet,
     in_force: InForce,
+    histories: Arc<Histories>,
     generation: watch::Sender<u64>,
     granted: Mutex<Granted>,
 }
@@ -50,17 +55,10 @@ pub struct AgentGrants {
     pub tenant: Arc<TenantPolicies>,
     /// The hosts that they name.
     pub network: Vec<NetworkGrant>,
+    /// What any of the rules looks at beside what is asked.
+    pub looks: Looks,
     /// Answers that were given by them.
     pub known: Mutex<HashMap<Wanted, Answer>>,
-}
-
-/// What the sets say, and what the tenant's would say besides if all of it counted.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// What they say.
-    pub verdict: Verdict,
-    /// What the tenant's would say, where that is something else.
-    pub log_only: Option<LayerReason>,
 }
 
 impl Policies {
@@ -71,8 +69,9 @@ impl Policies {
     pub fn new(journal: Arc<Journal>, fleet: Arc<Fleet>, entropy: Arc<dyn Entropy>) -> Result<Self, Fault> {
         let platform = PolicySet::compile(PolicyLayer::Platform, &platform_rules()).map_err(defect)?;
         let in_force = InForce::new(Arc::clone(&journal))?;
+        let histories = Histories::new(&journal);
         let generation = watch::Sender::new(1);
-        Ok(Self { fleet, entropy, journal, platform, in_force, generation, granted: Mutex::default() })
+        Ok(Self { fleet, entropy, journal, platform, in_force, histories, generation, granted: Mutex::default() })
     }
 
     /// Something that the policy is made of has changed: what was compiled before counts no more.
@@ -109,7 +108,9 @@ impl Policies {
             GrantState::Approved => (compile_grants(tenant, &view)?, view.manifest.spec.permissions.network.clone()),
         };
         let tenant = self.in_force.of(&whose.0).await?;
-        let grants = Arc::new(AgentGrants { generation, set, tenant, network, known: Mutex::default() });
+        let sets = Sets { platform: &self.platform, tenant: &tenant.enforced, grants: Some(&set) };
+        let looks = tenant.looks_at(&sets);
+        let grants = Arc::new(AgentGrants { generation, set, tenant, network, looks, known: Mutex::default() });
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         if granted.len() >= GRANTED_MAX {
             granted.clear();

@@ -2,7 +2,7 @@
 
 use aegis_model::api::{
     Page, PageQuery, PolicyApply, PolicyAsk, PolicyDiff, PolicyDraftSet, PolicyExplanation, PolicyList,
-    PolicyListQuery, PolicyRollback, PolicySet, PolicyTest, PolicyTestResult,
+    PolicyListQuery, PolicyReplay, PolicyReplayed, PolicyRollback, PolicySet, PolicyTest, PolicyTestResult,
 };
 use aegis_model::policy::{PolicyRevision, PolicyRevisionInfo};
 use aegis_model::{Fault, Operation, PolicyName};
@@ -35,6 +35,9 @@ pub fn routes() -> Vec<Route> {
         Route::new(Operation::PolicyDiff, |call| Box::pin(diff(call)))
             .takes::<PolicyDraftSet>()
             .answers::<PolicyDiff>(200),
+        Route::new(Operation::PolicyReplay, |call| Box::pin(replay(call)))
+            .takes::<PolicyReplay>()
+            .answers::<PolicyReplayed>(200),
         Route::new(Operation::PolicyTest, |call| Box::pin(test(call)))
             .takes::<PolicyTest>()
             .answers::<PolicyTestResult>(200),
@@ -85,6 +88,11 @@ async fn revision_view(call: Call) -> Result<Reply, Fault> {
 async fn diff(call: Call) -> Result<Reply, Fault> {
     let draft: PolicyDraftSet = call.json()?;
     Reply::ok(&call.rooms().policies.diff(call.tenant(), draft).await?)
+}
+
+async fn replay(call: Call) -> Result<Reply, Fault> {
+    let wish: PolicyReplay = call.json()?;
+    Reply::ok(&call.rooms().policies.replay(call.tenant(), wish).await?)
 }
 
 async fn test(call: Call) -> Result<Reply, Fault> {

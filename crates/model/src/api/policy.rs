@@ -88,7 +88,7 @@ pub struct PolicyResource {
 }
 
 /// An act that nobody does: a question to the policy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyAsk {
     /// Who; the caller when absent.
@@ -102,6 +102,12 @@ pub struct PolicyAsk {
     /// Circumstances: booleans, whole numbers, texts, lists of texts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, Value>,
+    /// When; now when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// What counters have come to; as they are where this says nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, i64>,
 }
 
 /// The answer with its reasons, as operators see it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aegis_model::api::{PolicyAsk, PolicyExplanation, PolicyResource, PolicyRule, PolicySubject};
-use aegis_model::{AgentName, Role};
+use aegis_model::{AgentName, Role, Timestamp};
 use serde_json::Value;
 
 use super::{because, draw_rule, word};
@@ -35,6 +35,12 @@ pub(crate) struct Arguments {
     /// A circumstance: `port=443`, `path=/repos`, `encrypted=true`, `labels=["a"]`
     #[arg(long, value_name = "NAME=VALUE", value_parser = circumstance)]
     context: Vec<(String, Value)>,
+    /// At this time, such as `2026-11-22T06:30:00Z`; now when absent
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+    /// With a counter of the tenant at this number; as it is when absent
+    #[arg(long, value_name = "NAME=N", value_parser = count)]
+    count: Vec<(String, i64)>,
 }
 
 pub(crate) fn run(context: &mut Context, arguments: &Arguments) -> Result<(), Failure> {
@@ -51,7 +57,14 @@ fn ask(arguments: &Arguments) -> PolicyAsk {
         action: arguments.action.clone(),
         resource: arguments.resource.clone(),
         context: arguments.context.iter().cloned().collect::<BTreeMap<_, _>>(),
+        at: arguments.at,
+        counts: arguments.count.iter().cloned().collect(),
     }
+}
+
+fn count(text: &str) -> Result<(String, i64), String> {
+    let read = text.split_once('=').and_then(|(name, number)| Some((name.to_owned(), number.parse().ok()?)));
+    read.ok_or_else(|| format!("`{text}` is not of the form `NAME=3`"))
 }
 
 fn resource(text: &str) -> Result<PolicyResource, String> {

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::diagnostics;
 use crate::failure::Failure;
 use crate::input;
-use crate::output::Format;
+use crate::output::{Format, clean};
 
 /// Larger files hold no policies.
 const FILE_SIZE_MAX_BYTES: u64 = 2 * POLICIES_SIZE_MAX_BYTES as u64;
@@ -37,13 +37,12 @@ struct Origin {
     path: PathBuf,
 }
 
-/// What the server says of a policy that is not valid.
+/// What the server says of a policy or a counter that is not valid.
 #[derive(Deserialize)]
-struct Problem {
-    id: String,
-    line: usize,
-    column: usize,
-    message: String,
+#[serde(untagged)]
+enum Problem {
+    Policy { id: String, line: usize, column: usize, message: String },
+    Counter { counter: String, message: String },
 }
 
 /// Reads policies from files and directories; `-` is stdin, in YAML or JSON.
@@ -114,8 +113,15 @@ impl Files {
     }
 
     fn draw(&self, context: &Context, problem: &Problem) -> String {
+        let style = context.terminal.message_style();
+        let (id, line, column, message) = match problem {
+            Problem::Policy { id, line, column, message } => (id, *line, *column, message),
+            Problem::Counter { counter, message } => {
+                return format!("{} {}", style.bad("error:"), clean(&format!("counter `{counter}`: {message}")));
+            }
+        };
         // The rules of a policy are called after it: `no-prod/2`.
-        let name = problem.id.split('/').next().unwrap_or_default();
+        let name = id.split('/').next().unwrap_or_default();
         let path = self.origins.iter().find(|origin| origin.name == name).map(|origin| origin.path.as_path());
         let text = self.draft.policies.iter().find(|policy| policy.name.as_str() == name);
         let shown = match path {
@@ -123,15 +129,10 @@ impl Files {
             Some(path) => PathBuf::from(format!("{} (policy {name})", path.display())),
             None => PathBuf::from(name),
         };
-        let found = ManifestProblem {
-            pointer: String::new(),
-            line: problem.line,
-            column: problem.column,
-            message: problem.message.clone(),
-            suggestion: None,
-        };
+        let found =
+            ManifestProblem { pointer: String::new(), line, column, message: message.clone(), suggestion: None };
         let source = text.map(|policy| policy.text.as_bytes()).unwrap_or_default();
-        diagnostics::render(&shown, source, &[found], context.terminal.message_style())
+        diagnostics::render(&shown, source, &[found], style)
     }
 }
 

@@ -7,6 +7,7 @@ mod explain;
 mod files;
 mod lines;
 mod list;
+mod replay;
 mod rollback;
 mod snippet;
 mod test;
@@ -28,6 +29,7 @@ pub(crate) enum Verb {
     Apply(apply::Arguments),
     Diff(diff::Arguments),
     Rollback(rollback::Arguments),
+    Replay(replay::Arguments),
     Test(test::Arguments),
     Explain(explain::Arguments),
     Denials(denials::Arguments),
@@ -39,6 +41,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Apply(arguments) => apply::run(context, &arguments),
         Verb::Diff(arguments) => diff::run(context, &arguments),
         Verb::Rollback(arguments) => rollback::run(context, &arguments),
+        Verb::Replay(arguments) => replay::run(context, &arguments),
         Verb::Test(arguments) => test::run(context, &arguments),
         Verb::Explain(arguments) => explain::run(context, &arguments),
         Verb::Denials(arguments) => denials::run(context, arguments),

@@ -171,6 +171,7 @@ fn act(counted: Option<Arc<dyn Counted>>) -> Act {
         },
         request_digest: [0; 32],
         idempotency: None,
+        beside: Vec::new(),
         counted,
     }
 }
