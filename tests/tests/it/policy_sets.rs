@@ -54,7 +54,7 @@ fn a_set_survives_a_restart_and_is_the_tenants_own() {
     server.deploy(&key, "theirs");
     assert_eq!(server.with_key(&key, "DELETE", "/api/v1/agents/theirs", "").status, 204, "another tenant's rules");
     server.deploy(&server.admin.clone(), "triage");
-    server.restart();
+    server.kill_and_restart();
     let rules = server.admin("GET", "/api/v1/policies", "").json();
     assert_eq!(rules["revision"], 1, "{rules}");
     assert_eq!(server.admin("DELETE", "/api/v1/agents/triage", "").status, 403);

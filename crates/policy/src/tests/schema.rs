@@ -64,7 +64,9 @@ fn context_for(action: ActionName) -> Vec<(&'static str, ContextValue)> {
     if let ActionName::Operation(operation) = action {
         let parameters = operation.path().split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let beside = parameters.filter(|name| Some(*name) != operation.resource().parameter());
-        return beside.map(|name| (name, if name == "version" { ContextValue::Long(1) } else { text("x") })).collect();
+        return beside
+            .map(|name| (name, if matches!(name, "version" | "revision") { ContextValue::Long(1) } else { text("x") }))
+            .collect();
     }
     let address = ContextValue::Address { address: "10.1.2.3".parse().unwrap() };
     match action.as_str() {
