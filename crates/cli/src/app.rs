@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, audit, completions, doctor, endpoint, freeze, init, invoke, key, login, logout, policy, run, secret,
-    session, tenant, thaw, up, whoami,
+    agent, audit, completions, dispatch, doctor, endpoint, freeze, governance, init, intent, invoke, key, login,
+    logout, policy, run, secret, session, tenant, thaw, up, whoami,
 };
 use crate::output::Format;
 
@@ -61,6 +61,11 @@ pub(crate) enum Verb {
     Agent(agent::Verb),
     Init(init::Arguments),
     Invoke(invoke::Arguments),
+    Dispatch(dispatch::Arguments),
+    #[command(subcommand)]
+    Intent(intent::Verb),
+    #[command(subcommand)]
+    Governance(governance::Verb),
     #[command(subcommand)]
     Run(run::Verb),
     #[command(subcommand)]

@@ -28,7 +28,7 @@ mod signed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aegis_dispatch::{Freezes, Gate, Outward, Policies, Rotator, Runs};
+use aegis_dispatch::{Freezes, Gate, Orbit, Outward, Policies, Rotator, Runs};
 use aegis_fleet::Fleet;
 use aegis_identity::sigv4::VerifyOptions;
 use aegis_ledger::journal::Journal;
@@ -75,7 +75,7 @@ pub struct Rooms {
     /// Tenants and keys.
     pub tenancy: Arc<Tenancy>,
     /// Policy decisions.
-    pub gate: Gate,
+    pub gate: Arc<Gate>,
     /// The kill switch.
     pub freezes: Arc<Freezes>,
     /// What left boxes, to look at.
@@ -84,6 +84,8 @@ pub struct Rooms {
     pub policies: Arc<Policies>,
     /// Agents.
     pub fleet: Arc<Fleet>,
+    /// What services ask for.
+    pub orbit: Orbit,
     /// What they are given to do.
     pub runs: Arc<Runs>,
     /// Secrets that programs rotate.
@@ -171,6 +173,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(open.clone())
         .route("/openapi.json", axum::routing::get(openapi::serve))
         .merge(published::router())
+        // By this name services ask at the root, too.
+        .merge(routes::dispatch::at_the_root())
         .nest("/api/v1", operations().merge(open));
     edged(app, routes)
 }

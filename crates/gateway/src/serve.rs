@@ -181,7 +181,9 @@ async fn settled(
     {
         return Ok(replayed);
     }
-    if matches!(fault.code(), Code::Denied | Code::Frozen) {
+    // What names its decision is in the ledger already.
+    let recorded = fault.details().contains_key("decision_id");
+    if matches!(fault.code(), Code::Denied | Code::Frozen) && !recorded {
         app.rooms.gate.refused(ask, &fault).await?;
     }
     Err(fault)

@@ -2,6 +2,7 @@
 //! and the source of the schemas in OpenAPI.
 
 mod identity;
+mod intent;
 mod key;
 mod policy;
 mod secret;
@@ -18,6 +19,7 @@ use crate::manifest::Manifest;
 use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
 pub use identity::{Identity, IdentityToken, IdentityTokenWish, WorkloadIdentity};
+pub use intent::{DispatchRequest, Dispatched, GovernanceAnswer, IntentSet};
 pub use key::{AwsKey, EncryptionKeyRotated, KeyCreate, KeyCreated};
 pub use policy::{
     Expected, PolicyApply, PolicyAsk, PolicyCase, PolicyCaseResult, PolicyDiff, PolicyDifference, PolicyDraft,

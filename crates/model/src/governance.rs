@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub use check::{
     CONDITIONS_MAX, DESCRIPTION_LENGTH_MAX, FIELD_DEPTH_MAX, GovernanceProblem, LIMIT_MAX, VALUE_LENGTH_MAX,
-    VALUES_MAX, is_field_name, stays_on_its_line,
+    VALUES_MAX, intent_problem, is_field_name, stays_on_its_line,
 };
 pub use operator::{Operator, Takes};
 pub use value::{ConditionValue, Number, ValueKind};

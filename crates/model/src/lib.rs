@@ -15,6 +15,7 @@ pub mod exec;
 pub mod freeze;
 pub mod governance;
 pub mod id;
+pub mod intent;
 pub mod key;
 pub mod ledger;
 pub mod life;

@@ -217,6 +217,15 @@ operations! {
     PolicyReplay "policy_replay" Post "/policies/replay" Operate Read Tenant "Put recorded decisions to a draft, and list those that would come out differently.";
     PolicyTest "policy_test" Post "/policies/test" Operate Read Tenant "Run test cases against the live policy or a draft.";
     PolicyExplain "policy_explain" Post "/policies/explain" Operate Read Tenant "Say whether an act would be allowed, and why.";
+    Dispatch "dispatch" Post "/dispatch" Operate Change Tenant "Ask for an intent: it is governed, done by its agent, and answered with the decision.";
+    IntentList "intent_list" Get "/intents" Read Read Tenant "List the intents.";
+    IntentView "intent_view" Get "/intents/{service}/{intent}" Read Read Tenant "Show an intent.";
+    IntentSet "intent_set" Put "/intents/{service}/{intent}" Administer Change Tenant "Register an intent, or change what does it.";
+    IntentDelete "intent_delete" Delete "/intents/{service}/{intent}" Administer Change Tenant "Forget an intent.";
+    GovernanceList "governance_list" Get "/governance" Read Read Tenant "List the governance records.";
+    GovernanceView "governance_view" Get "/governance/{service}/{intent}" Read Read Tenant "Show the record that governs an intent.";
+    GovernanceSet "governance_set" Put "/governance/{service}/{intent}" Administer Change Tenant "Set the record that governs an intent.";
+    GovernanceDelete "governance_delete" Delete "/governance/{service}/{intent}" Administer Change Tenant "Delete the record that governs an intent; nobody may ask for it then.";
     DecisionList "decision_list" Get "/decisions" Read Read Tenant "List the decisions about what agents wanted to reach, newest first.";
     LedgerCheckpoint "ledger_checkpoint" Get "/ledger/checkpoint" Read Read Tenant "Sign and show the head of the tenant's ledger.";
     LedgerEntries "ledger_entries" Get "/ledger/entries" Read Read Tenant "Read ledger entries by position.";
@@ -231,7 +240,7 @@ operations! {
 impl Operation {
     /// Whether its answer may take as long as a run does.
     pub const fn waits(self) -> bool {
-        matches!(self, Self::AgentInvoke | Self::AgentObserve | Self::RunEvents | Self::SessionExec)
+        matches!(self, Self::AgentInvoke | Self::AgentObserve | Self::Dispatch | Self::RunEvents | Self::SessionExec)
     }
 
     /// Whether its body holds a secret: then no message repeats what is wrong with the body.

@@ -59,6 +59,10 @@ kinds! {
     PolicyInForce "policy_in_force" [];
     /// A decision about an act, with all that it was made from.
     Judged "judged" [];
+    /// An intent that services may ask for.
+    Intent "intent" [];
+    /// What governs an intent.
+    Governance "governance" [];
     /// A secret, sealed.
     Secret "secret" ["state", "rotated"];
     /// A freeze.

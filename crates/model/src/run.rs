@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::api::GovernanceAnswer;
 use crate::boxes::BoxStats;
 use crate::id::{AgentName, CorrelationId, RunId, SessionId};
 use crate::ledger::EntryDecision;
@@ -60,9 +61,23 @@ pub struct Run {
     pub decision: EntryDecision,
     /// When it was asked for.
     pub created_at: Timestamp,
+    /// The intent that it fulfils, if it was asked for by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fulfils: Option<Fulfilment>,
     /// What became of it, once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+}
+
+/// An intent that a run fulfils, and by which answer of governance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Fulfilment {
+    /// The service that asked.
+    pub service: String,
+    /// What it asked to be done.
+    pub intent: String,
+    /// What governance said.
+    pub governance: GovernanceAnswer,
 }
 
 /// A run in a list.

@@ -10,7 +10,7 @@ use aegis_adapters::logs::DiskLogs;
 use aegis_adapters::objects::DiskObjects;
 use aegis_dispatch::rotation::RotatorParts;
 use aegis_dispatch::run::Parts;
-use aegis_dispatch::{Freezes, Gate, Outward, OutwardParts, Policies, Rotator, Runs};
+use aegis_dispatch::{Freezes, Gate, Orbit, OrbitParts, Outward, OutwardParts, Policies, Rotator, Runs};
 use aegis_fleet::session::admission::{Admission, Room};
 use aegis_fleet::session::{SessionParts, Sessions};
 use aegis_fleet::{CodeDirectories, Fleet, Tiers};
@@ -80,7 +80,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
     let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
     let policies = Arc::new(Policies::new(Arc::clone(&journal), Arc::clone(&fleet), Arc::clone(&ports.entropy))?);
-    let gate = Gate::new(Arc::clone(&journal), Arc::clone(&policies), Arc::clone(&freezes));
+    let gate = Arc::new(Gate::new(Arc::clone(&journal), Arc::clone(&policies), Arc::clone(&freezes)));
     let outward = wire_outward(&ports, &journal, (&policies, &freezes));
     let tiers = wire_tiers(config, data, &ports.clock).await;
     let door = Arc::new(DoorService::default());
@@ -96,8 +96,16 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
     });
     recover(&runs, &*ports.store).await?;
     let rotator = wire_rotator(&ports, &tenancy, (&runs, &freezes));
+    let orbit = Orbit::new(OrbitParts {
+        journal: Arc::clone(&journal),
+        policies: Arc::clone(&policies),
+        gate: Arc::clone(&gate),
+        runs: Arc::clone(&runs),
+        clock: Arc::clone(&ports.clock),
+    });
     let rooms = Rooms {
         tenancy,
+        orbit,
         gate,
         freezes,
         outward: Arc::clone(&outward),

@@ -3,15 +3,18 @@
 
 use aegis_model::agent::Endpoint;
 use aegis_model::api::{
-    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, DecisionListQuery, EncryptionKeyRotated, EndpointSet,
-    EntriesQuery, FreezeRequest, Identity, IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated,
-    LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyApply, PolicyAsk, PolicyDiff, PolicyDraftSet,
-    PolicyExplanation, PolicyList, PolicyListQuery, PolicyReplay, PolicyReplayed, PolicyRollback, PolicySet,
-    PolicyTest, PolicyTestResult, ProofQuery, ProofView, RotationProposal, RotationSet, RotationValues, RunBegun,
-    RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
+    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, DecisionListQuery, DispatchRequest, Dispatched,
+    EncryptionKeyRotated, EndpointSet, EntriesQuery, FreezeRequest, Identity, IdentityToken, IdentityTokenWish,
+    IntentSet, InvokeRequest, KeyCreate, KeyCreated, LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyApply,
+    PolicyAsk, PolicyDiff, PolicyDraftSet, PolicyExplanation, PolicyList, PolicyListQuery, PolicyReplay,
+    PolicyReplayed, PolicyRollback, PolicySet, PolicyTest, PolicyTestResult, ProofQuery, ProofView, RotationProposal,
+    RotationSet, RotationValues, RunBegun, RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate,
+    ThawRequest, VersionView,
 };
 use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
+use aegis_model::governance::GovernanceRecord;
+use aegis_model::intent::Intent;
 use aegis_model::key::KeyInfo;
 use aegis_model::outward::OutwardRecord;
 use aegis_model::policy::{PolicyRevision, PolicyRevisionInfo};
@@ -405,6 +408,82 @@ impl Client {
     /// See [`ClientError`].
     pub async fn decision_list(&self, query: &DecisionListQuery) -> Answer<Page<OutwardRecord>> {
         self.read(Request::of(Operation::DecisionList).query(query)).await
+    }
+}
+
+/// Intents, and what governs them.
+impl Client {
+    /// Asks for an intent, and waits for what becomes of it.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn dispatch(&self, request: &DispatchRequest) -> Answer<Dispatched> {
+        self.read(Request::of(Operation::Dispatch).json(request)).await
+    }
+
+    /// Lists the intents.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn intent_list(&self, page: &PageQuery) -> Answer<Page<Intent>> {
+        self.read(Request::of(Operation::IntentList).query(page)).await
+    }
+
+    /// Shows an intent.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn intent_view(&self, service: &str, intent: &str) -> Answer<Intent> {
+        self.read(Request::of(Operation::IntentView).at("service", service).at("intent", intent)).await
+    }
+
+    /// Registers an intent, or changes what does it.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn intent_set(&self, service: &str, intent: &str, set: &IntentSet) -> Answer<Intent> {
+        self.read(Request::of(Operation::IntentSet).at("service", service).at("intent", intent).json(set)).await
+    }
+
+    /// Forgets an intent.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn intent_delete(&self, service: &str, intent: &str) -> Answer<()> {
+        self.act(Request::of(Operation::IntentDelete).at("service", service).at("intent", intent)).await
+    }
+
+    /// Lists the governance records.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn governance_list(&self, page: &PageQuery) -> Answer<Page<GovernanceRecord>> {
+        self.read(Request::of(Operation::GovernanceList).query(page)).await
+    }
+
+    /// Shows the record that governs an intent.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn governance_view(&self, service: &str, intent: &str) -> Answer<GovernanceRecord> {
+        self.read(Request::of(Operation::GovernanceView).at("service", service).at("intent", intent)).await
+    }
+
+    /// Sets the record that governs an intent, which it names itself.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn governance_set(&self, record: &GovernanceRecord) -> Answer<GovernanceRecord> {
+        let request = Request::of(Operation::GovernanceSet);
+        self.read(request.at("service", &record.service).at("intent", &record.intent).json(record)).await
+    }
+
+    /// Deletes the record that governs an intent.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn governance_delete(&self, service: &str, intent: &str) -> Answer<()> {
+        self.act(Request::of(Operation::GovernanceDelete).at("service", service).at("intent", intent)).await
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
-    ConsistencyQuery, DecisionListQuery, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish, InvokeRequest,
-    KeyCreate, LogQuery, PageQuery, PolicyApply, PolicyAsk, PolicyDraft, PolicyDraftSet, PolicyReplay, PolicyRollback,
-    PolicySet, PolicyTest, ProofQuery, RotationProposal, RotationSet, RunListQuery, SecretRotate, SecretSet,
-    SessionListQuery, TenantCreate, ThawRequest,
+    ConsistencyQuery, DecisionListQuery, DispatchRequest, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish,
+    IntentSet, InvokeRequest, KeyCreate, LogQuery, PageQuery, PolicyApply, PolicyAsk, PolicyDraft, PolicyDraftSet,
+    PolicyReplay, PolicyRollback, PolicySet, PolicyTest, ProofQuery, RotationProposal, RotationSet, RunListQuery,
+    SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest,
 };
 use aegis_model::exec::ExecRequest;
 use aegis_model::freeze::FreezeTarget;
@@ -176,6 +176,7 @@ async fn call_all(client: &Client) {
     let _ = client.tenant_delete(&tenant).await;
     let _ = client.policy_list(&aegis_model::api::PolicyListQuery::default()).await;
     policies(client, &page).await;
+    intents(client, &page).await;
     let _ = client.policy_test(&PolicyTest { draft: None, cases: Vec::new() }).await;
     let _ = client.policy_explain(&ask).await;
     let _ = client.decision_list(&DecisionListQuery::default()).await;
@@ -207,6 +208,22 @@ async fn policies(client: &Client, page: &PageQuery) {
     let _ = client.policy_replay(&PolicyReplay { draft, since: None, limit: None }).await;
 }
 
+async fn intents(client: &Client, page: &PageQuery) {
+    let agent = "triage".parse().expect("name");
+    let set = IntentSet { agent, endpoint: None, timeout_ms: None, description: String::new() };
+    let record = serde_json::json!({"service": "billing", "intent": "refund"});
+    let record = serde_json::from_value(record).expect("a record");
+    let _ = client.dispatch(&DispatchRequest::default()).await;
+    let _ = client.intent_list(page).await;
+    let _ = client.intent_view("billing", "refund").await;
+    let _ = client.intent_set("billing", "refund", &set).await;
+    let _ = client.intent_delete("billing", "refund").await;
+    let _ = client.governance_list(page).await;
+    let _ = client.governance_view("billing", "refund").await;
+    let _ = client.governance_set(&record).await;
+    let _ = client.governance_delete("billing", "refund").await;
+}
+
 async fn secrets(client: &Client, page: &PageQuery) {
     let (name, value) = ("triage".parse().expect("name"), || SecretValue::new("x".to_owned()));
     let program = RotationSet { agent: "triage".parse().expect("a name"), agent_version: None, overlap_ms: None };
@@ -232,6 +249,7 @@ async fn every_operation_goes_where_the_table_says() {
         let path = operation.path().replace("{name}", "triage").replace("{version}", "3").replace("{endpoint}", "prod");
         let path = path.replace("{key_id}", key_id().as_str()).replace("{tenant}", "acme");
         let path = path.replace("{policy}", "no-prod").replace("{revision}", "7");
+        let path = path.replace("{service}", "billing").replace("{intent}", "refund");
         let run = RunId::generate(Timestamp::from_millis(1), [7; 10]);
         let path = path.replace("{run_id}", run.as_str()).replace("{session_id}", "ada").replace("{path}", "a%20b/c");
         format!("{} /api/v1{path}", operation.method().as_str())

@@ -24,6 +24,8 @@ fn path(operation: Operation, ids: &Ids) -> String {
         .replace("{path}", "file")
         .replace("{policy}", "own-tenant")
         .replace("{revision}", "0")
+        .replace("{service}", "billing")
+        .replace("{intent}", "refund")
 }
 
 /// A body the operation would take.
@@ -42,6 +44,9 @@ fn body(operation: Operation) -> &'static str {
         }
         Operation::PolicySet => r#"{"text":"permit (principal, action, resource);"}"#,
         Operation::PolicyRollback => r#"{"revision":0}"#,
+        Operation::Dispatch => r#"{"service":"billing","intent":"refund"}"#,
+        Operation::IntentSet => r#"{"agent":"victim"}"#,
+        Operation::GovernanceSet => r#"{"service":"billing","intent":"refund"}"#,
         Operation::PolicyReplay => r#"{"draft":{"policies":[]}}"#,
         Operation::PolicyDiff => r#"{"policies":[]}"#,
         Operation::PolicyTest => r#"{"cases":[{"name":"n","ask":{"action":"agent_list"},"expect":"allow"}]}"#,
@@ -73,6 +78,9 @@ fn world() -> (TestServer, Ids) {
     let server = TestServer::start_with("[http]\nfailure_rate_per_second = 100000\n");
     assert_eq!(server.deploy(&server.admin, "victim").status, 201);
     assert_eq!(server.admin("PUT", "/api/v1/secrets/victim", r#"{"value":"kept"}"#).status, 200);
+    assert_eq!(server.admin("PUT", "/api/v1/intents/billing/refund", r#"{"agent":"victim"}"#).status, 200);
+    let governed = r#"{"service":"billing","intent":"refund"}"#;
+    assert_eq!(server.admin("PUT", "/api/v1/governance/billing/refund", governed).status, 200);
     let made = server.admin("POST", "/api/v1/keys", r#"{"label":"victim"}"#);
     let key = made.json()["key_id"].as_str().unwrap().to_owned();
     let late = r#"{"session_id":"victim","timeout_ms":1}"#;
@@ -164,7 +172,7 @@ fn another_tenants_things_do_not_exist() {
         let answer = ask(&server, *operation, Some(&stranger), &ids);
         assert_eq!((answer.status, answer.code().as_str()), (404, "ERR_NOT_FOUND"), "{operation:?}");
     }
-    for list in ["/agents", "/freeze", "/secrets"] {
+    for list in ["/agents", "/freeze", "/secrets", "/intents", "/governance", "/policies/revisions"] {
         let answer = server.with_key(&stranger, "GET", &format!("/api/v1{list}"), "");
         assert_eq!(answer.json()["items"].as_array().map(Vec::len), Some(0), "{list}");
     }

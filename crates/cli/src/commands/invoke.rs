@@ -106,7 +106,7 @@ fn show_output(context: &mut Context, outcome: &Outcome) -> Result<(), Failure> 
 }
 
 /// A text as it is, everything else as JSON.
-fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => clean_lines(text),
         other => serde_json::to_string_pretty(other).unwrap_or_default(),
@@ -149,7 +149,7 @@ fn concluded(context: &mut Context, data: Value) -> Result<Option<SessionId>, Fa
 }
 
 /// JSON from the command line, a file or stdin. What is not JSON is a text.
-fn input(given: &str) -> Result<Value, Failure> {
+pub(crate) fn input(given: &str) -> Result<Value, Failure> {
     let text = match given {
         "-" => {
             let mut text = String::new();

@@ -3,11 +3,14 @@
 pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod completions;
+pub(crate) mod dispatch;
 pub(crate) mod doctor;
 mod duration;
 pub(crate) mod endpoint;
 pub(crate) mod freeze;
+pub(crate) mod governance;
 pub(crate) mod init;
+pub(crate) mod intent;
 pub(crate) mod invoke;
 pub(crate) mod key;
 mod listing;
@@ -36,6 +39,9 @@ pub(crate) fn perform(context: &mut Context, verb: Verb) -> Result<(), Failure> 
         Verb::Logout(arguments) => logout::run(context, &arguments),
         Verb::Init(arguments) => init::run(context, &arguments),
         Verb::Invoke(arguments) => invoke::run(context, &arguments),
+        Verb::Dispatch(arguments) => dispatch::run(context, &arguments),
+        Verb::Intent(verb) => intent::run(context, verb),
+        Verb::Governance(verb) => governance::run(context, verb),
         Verb::Run(verb) => run::run(context, verb),
         Verb::Session(verb) => session::run(context, verb),
         Verb::Agent(verb) => agent::run(context, verb),

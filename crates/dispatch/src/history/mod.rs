@@ -20,6 +20,7 @@ mod place;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -34,6 +35,7 @@ use aegis_model::{Fault, TenantId, Timestamp};
 use book::{Amount, Held, Missing, Reservation, Shelf, Wanted};
 use place::Place;
 pub use sweep::sweep;
+pub use together::Together;
 
 /// Most keys of counters in memory, over all tenants, beside those that acts under way hold.
 const KEYS_MAX: usize = 100_000;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aegis_model::counter::Counter;
 use aegis_model::decision::LayerReason;
 use aegis_model::operation::Effect;
 use aegis_model::port::Counted;
@@ -99,7 +100,7 @@ impl Policies {
             let answer = answered(own, sets, &request);
             return Ok((answer, request, None));
         }
-        let asked = self.counted(own, (request, session), at, |request| {
+        let asked = self.counted(own, &[], (request, session), at, |request| {
             let answer = answered(own, sets, &request);
             (answer.verdict.allowed, (answer, request))
         });
@@ -116,16 +117,23 @@ impl Policies {
         if own.draft.counters.is_empty() {
             return Ok(request);
         }
-        Ok(self.counted(own, (request, None), at, |request| (false, request)).await?.0)
+        Ok(self.counted(own, &[], (request, None), at, |request| (false, request)).await?.0)
     }
 
-    async fn counted<T>(
+    /// Asks `decide` with what was counted by the tenant's counters and by some more, and
+    /// reserves what the act counts for if it is allowed.
+    ///
+    /// # Errors
+    /// As [`Policies::judge`].
+    pub(crate) async fn counted<T>(
         &self,
         own: &TenantPolicies,
+        more: &[Counter],
         (request, session): (Request, Option<&str>),
         at: Timestamp,
         decide: impl FnOnce(Request) -> (bool, T),
     ) -> Result<(T, Option<Arc<dyn Counted>>), Fault> {
+        let counters = [own.draft.counters.as_slice(), more].concat();
         let principal = format!("{:?}/{}", request.subject.kind, request.subject.id);
         let resource = format!("{}/{}", request.resource.kind.as_str(), request.resource.id);
         let amounts = |name: &str| match request.context.get(name) {
@@ -133,7 +141,7 @@ impl Policies {
             _ => None,
         };
         let counting = Counting {
-            counters: &own.draft.counters,
+            counters: &counters,
             action: request.action.as_str(),
             principal: &principal,
             resource: &resource,
@@ -146,7 +154,8 @@ impl Policies {
     }
 }
 
-fn answered(own: &TenantPolicies, sets: &Sets<'_>, request: &Request) -> Answer {
+/// What the sets say to a request that has everything in it.
+pub fn answered(own: &TenantPolicies, sets: &Sets<'_>, request: &Request) -> Answer {
     let verdict = decide(sets, request);
     Answer { log_only: own.differs(request, &verdict.reasons), verdict }
 }

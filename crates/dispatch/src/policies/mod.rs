@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use crate::history::Histories;
 use in_force::InForce;
 pub use in_force::TenantPolicies;
-pub use judge::{Answer, Judgement};
+pub use judge::{Answer, Judgement, answered};
 
 /// What agents were granted, by tenant, agent and version.
 type Granted = HashMap<(TenantId, AgentName, u64), Arc<AgentGrants>>;
@@ -184,7 +184,7 @@ fn grants_of(agent: &AgentName, tenant: &TenantId, asked: &GrantRequest) -> Resu
 }
 
 /// Rules that come with the house, or from a checked manifest, must compile.
-fn defect(problems: Vec<PolicyProblem>) -> Fault {
+pub(crate) fn defect(problems: Vec<PolicyProblem>) -> Fault {
     match problems.into_iter().next() {
         Some(problem) => Fault::internal(problem),
         None => Fault::new(Code::Internal, "an internal error occurred"),

@@ -9,7 +9,7 @@ use aegis_model::ledger::EntryDecision;
 use aegis_model::life::{run, session};
 use aegis_model::record::Expect;
 use aegis_model::rotation::{RotationDue, RotationTask};
-use aegis_model::run::{Mode, RUN_TIMEOUT_MAX_MS, Run, Session};
+use aegis_model::run::{Fulfilment, Mode, RUN_TIMEOUT_MAX_MS, Run, Session};
 use aegis_model::{Act, AgentName, Code, EndpointName, Fault, Operation, RunId, SessionId, TenantId};
 use serde_json::Value;
 
@@ -33,6 +33,8 @@ pub(super) struct Wish {
     pub request: InvokeRequest,
     /// The run that this one repeats.
     pub retry_of: Option<RunId>,
+    /// The intent that it fulfils.
+    pub fulfils: Option<Fulfilment>,
     /// The rotation that it is for.
     pub task: Option<RotationTask>,
 }
@@ -49,7 +51,22 @@ impl Runs {
         agent: &AgentName,
         request: InvokeRequest,
     ) -> Result<Arc<LiveRun>, Fault> {
-        self.begin(act, Wish { agent: agent.clone(), version: None, request, retry_of: None, task: None }).await
+        let agent = agent.clone();
+        self.begin(act, Wish { agent, version: None, request, retry_of: None, fulfils: None, task: None }).await
+    }
+
+    /// Begins a run that fulfils an intent.
+    ///
+    /// # Errors
+    /// As [`Runs::invoke`].
+    pub(crate) async fn fulfil(
+        self: &Arc<Self>,
+        act: &Act,
+        agent: &AgentName,
+        (request, fulfils): (InvokeRequest, Fulfilment),
+    ) -> Result<Arc<LiveRun>, Fault> {
+        let (agent, fulfils) = (agent.clone(), Some(fulfils));
+        self.begin(act, Wish { agent, version: None, request, retry_of: None, fulfils, task: None }).await
     }
 
     /// Begins a run of a program that is to rotate a secret, in a box that is there for nothing
@@ -66,7 +83,7 @@ impl Runs {
         let timeout_ms = Some(ROTATION_TIMEOUT_MS);
         let request = InvokeRequest { input, mode: Mode::Async, timeout_ms, ..InvokeRequest::default() };
         let (agent, version) = (due.agent.clone(), Some(due.version));
-        self.begin(act, Wish { agent, version, request, retry_of: None, task: Some(task.clone()) }).await
+        self.begin(act, Wish { agent, version, request, retry_of: None, fulfils: None, task: Some(task.clone()) }).await
     }
 
     pub(super) async fn begin(self: &Arc<Self>, act: &Act, wish: Wish) -> Result<Arc<LiveRun>, Fault> {
@@ -212,6 +229,7 @@ impl Runs {
             correlation_id: act.caller.correlation_id.clone(),
             decision: EntryDecision { allowed: true, id: act.decision.id.to_string(), reason: act.decision.class },
             created_at: act.at,
+            fulfils: wish.fulfils,
             outcome: None,
         })
     }

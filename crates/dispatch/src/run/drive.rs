@@ -7,6 +7,7 @@ use std::time::Duration;
 use aegis_fleet::session::speech::{Said, Spoken};
 use aegis_fleet::session::{LiveSession, Seat};
 use aegis_ledger::journal::{Answer, Conclusion};
+use aegis_model::api::Dispatched;
 use aegis_model::life::{run, session};
 use aegis_model::outcome::{OutcomeDecision, OutcomeStatus, Usage};
 use aegis_model::record::{Change, Expect};
@@ -144,7 +145,7 @@ impl Runs {
             && is_waited_for(run.mode)
             && let Some(outcome) = &run.outcome
         {
-            let kept = answer(outcome, &run.correlation_id)?;
+            let kept = answer(run, outcome)?;
             changes.extend(self.journal.later_answer(act, &kept).await?);
         }
         let told = serde_json::to_vec(&run.outcome).map_err(Fault::internal)?;
@@ -241,11 +242,21 @@ fn is_passing(fault: &Fault) -> bool {
 }
 
 /// What a waiting caller is answered, as it is kept for a repeated request.
-fn answer(outcome: &Outcome, correlation_id: &CorrelationId) -> Result<Answer, Fault> {
-    match failure(outcome) {
-        None => Answer::shown(200, outcome),
-        Some(fault) => Answer::shown(fault.code().status(), &fault.envelope(correlation_id.as_str())),
+fn answer(run: &Run, outcome: &Outcome) -> Result<Answer, Fault> {
+    match (fault(run), Dispatched::of(run)) {
+        (Some(fault), _) => Answer::shown(fault.code().status(), &fault.envelope(run.correlation_id.as_str())),
+        (None, Some(dispatched)) => Answer::shown(200, &dispatched),
+        (None, None) => Answer::shown(200, outcome),
     }
+}
+
+/// Why a run that has ended has no answer; what governance said stands beside it.
+pub fn fault(run: &Run) -> Option<Fault> {
+    let fault = failure(run.outcome.as_ref()?)?;
+    Some(match &run.fulfils {
+        Some(fulfils) => fault.with("governance", serde_json::json!(fulfils.governance)),
+        None => fault,
+    })
 }
 
 /// A run that was stopped, or that a server worked on, tells nothing of what it used; its box

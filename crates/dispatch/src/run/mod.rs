@@ -27,7 +27,8 @@ use aegis_model::run::Run;
 use aegis_model::{DecisionId, Fault, ReasonClass, RunId, TenantId, Timestamp};
 
 use crate::Freezes;
-pub use live::{LiveRun, failure};
+pub use drive::fault;
+pub use live::LiveRun;
 
 /// Ended runs whose events are remembered for listeners that come back.
 const ENDED_KEPT_MAX: usize = 256;

@@ -62,7 +62,7 @@ impl Runs {
             ..InvokeRequest::default()
         };
         let (version, retry_of) = (Some(run.version), Some(run.id));
-        self.begin(act, Wish { agent: run.agent, version, request, retry_of, task: None }).await
+        self.begin(act, Wish { agent: run.agent, version, request, retry_of, fulfils: run.fulfils, task: None }).await
     }
 
     /// Ends a session: everything in its box is dead when this answers.

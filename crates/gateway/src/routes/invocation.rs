@@ -1,7 +1,7 @@
 //! `/agents/{name}/invocations` and `/observations`: give an agent something to do; in a session
 //! that is observed, for those who may say so.
 
-use aegis_dispatch::run::failure;
+use aegis_dispatch::run::fault;
 use aegis_model::api::{InvokeRequest, RunBegun};
 use aegis_model::run::{Mode, Run};
 use aegis_model::{AgentName, Code, Fault, Operation, Outcome};
@@ -42,10 +42,9 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
 /// 200 for a success; otherwise the failure, with the outcome in its details.
 fn outcome(run: &Run) -> Result<Reply, Fault> {
     let lost = || Fault::new(Code::Internal, "an internal error occurred");
-    let outcome = run.outcome.as_ref().ok_or_else(lost)?;
-    match failure(outcome) {
+    match fault(run) {
         Some(fault) => Err(fault),
-        None => Reply::ok(outcome),
+        None => Reply::ok(run.outcome.as_ref().ok_or_else(lost)?),
     }
 }
 

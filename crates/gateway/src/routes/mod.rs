@@ -2,10 +2,13 @@
 
 mod agent;
 mod decision;
+pub mod dispatch;
 mod endpoint;
 mod freeze;
+mod governance;
 mod identity;
 mod inside;
+mod intent;
 mod invocation;
 mod key;
 mod ledger;
@@ -35,6 +38,9 @@ pub fn all() -> Vec<Route> {
         rotation::routes(),
         tenant::routes(),
         policy::routes(),
+        dispatch::routes(),
+        intent::routes(),
+        governance::routes(),
         decision::routes(),
         ledger::routes(),
         freeze::routes(),

@@ -79,6 +79,11 @@ pub(super) fn check(record: &GovernanceRecord) -> Result<(), Vec<GovernanceProbl
 
 const NAME_FORM: &str = "it is 1 to 63 lower-case letters, digits, `_`, `.` and `-`, and begins with a letter or digit";
 
+/// Says why `text` is not the name of a service or an intent, if it is not.
+pub fn intent_problem(text: &str) -> Option<&'static str> {
+    (!is_name(text)).then_some(NAME_FORM)
+}
+
 fn is_name(text: &str) -> bool {
     let edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let plain = |byte: u8| edge(byte) || b"_.-".contains(&byte);
