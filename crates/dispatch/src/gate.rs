@@ -9,7 +9,7 @@ use aegis_model::record::Change;
 use aegis_model::{AgentName, Caller, Code, Decision, Fault, Operation, Principal, ReasonClass, Role, Timestamp};
 use aegis_policy::{ActionName, ContextValue, Request, Resource, Sets, Subject};
 
-use crate::policies::Judgement;
+use crate::policies::{Asked, Judgement};
 use crate::{Freezes, Policies};
 
 /// A request for an act.
@@ -91,7 +91,7 @@ impl Gate {
             document: BTreeMap::new(),
         };
         let sets = Sets { platform: self.policies.platform(), tenant: &own.enforced, grants: None };
-        self.policies.judge(&own, &sets, (request, None), ask.at).await
+        self.policies.judge(&own, &sets, Asked { request, session: None, at: ask.at }).await
     }
 
     fn thawed(&self, ask: &Ask<'_>) -> Result<(), Fault> {

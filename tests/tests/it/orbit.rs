@@ -137,7 +137,11 @@ fn what_is_wrong_with_a_record_is_named_with_its_place() {
         (condition("starts_with"), "/conditions/0/value", "text"),
         (json!({"time_restrictions": {"allowed_hours": [24]}}), "/time_restrictions/allowed_hours/0", "24"),
         (json!({"time_restrictions": {"days": ["monday"]}}), "/time_restrictions/days/0", "mon"),
-        (json!({"time_restrictions": {"timezone": "Europe/Atlantis"}}), "/time_restrictions/timezone", "Europe/Atlantis"),
+        (
+            json!({"time_restrictions": {"timezone": "Europe/Atlantis"}}),
+            "/time_restrictions/timezone",
+            "Europe/Atlantis",
+        ),
         (json!({"rate_limits": {"requests_per_minute": 0}}), "/rate_limits/requests_per_minute", "0"),
         (json!({"service": "other"}), "/service", "path"),
     ] {
@@ -162,12 +166,14 @@ fn whoever_may_not_invoke_the_agent_may_not_have_it_act_by_an_intent() {
     let asked = r#"{"service":"billing","intent":"refund"}"#;
     assert_eq!(server.with_key(&viewer, "POST", "/dispatch", asked).status, 403);
     assert_eq!(server.call("POST", "/dispatch", &[], asked).status, 401);
-    let forbidden = json!({"text": r#"forbid (principal, action == Action::"agent_invoke", resource == Agent::"refunds");"#});
+    let forbidden =
+        json!({"text": r#"forbid (principal, action == Action::"agent_invoke", resource == Agent::"refunds");"#});
     assert_eq!(server.admin("PUT", "/api/v1/policies/no-refunds", &forbidden.to_string()).status, 200);
     let answer = dispatch(&server, json!({}));
     assert_eq!((answer.status, answer.code().as_str()), (403, "ERR_DENIED"), "{}", answer.text);
     assert!(answer.text.contains("agent_invoke") && answer.text.contains("no-refunds"), "{}", answer.text);
-    let fulfil = json!({"text": r#"forbid (principal, action == Action::"fulfil", resource) when { context.hour >= 0 };"#});
+    let fulfil =
+        json!({"text": r#"forbid (principal, action == Action::"fulfil", resource) when { context.hour >= 0 };"#});
     assert_eq!(server.admin("PUT", "/api/v1/policies/no-refunds", &fulfil.to_string()).status, 200);
     refused(&dispatch(&server, json!({})), "Not permitted by policy");
     let other = server.tenant("acme");

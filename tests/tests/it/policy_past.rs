@@ -42,11 +42,13 @@ fn something_may_have_to_come_first_and_may_happen_only_once() {
     server.deploy(&server.admin, "triage");
     let rule = r#"forbid (principal, action == Action::"key_create", resource)
         when { context.counts.deployed == 0 || context.counts.made > 0 };"#;
-    let counters = json!([{"name": "deployed", "actions": ["agent_deploy"]}, {"name": "made", "actions": ["key_create"]}]);
+    let counters =
+        json!([{"name": "deployed", "actions": ["agent_deploy"]}, {"name": "made", "actions": ["key_create"]}]);
     assert_eq!(apply(&server, rule, counters).status, 200);
     assert_eq!(make_key(&server, &server.admin).status, 403, "what was before the counter is not counted");
     server.deploy(&server.admin, "triage");
-    let refused = server.with_key(&server.admin, "POST", "/api/v1/keys", r#"{"role":"platform-admin","tenant":"nobody"}"#);
+    let refused =
+        server.with_key(&server.admin, "POST", "/api/v1/keys", r#"{"role":"platform-admin","tenant":"nobody"}"#);
     assert!(refused.status >= 400, "an act that fails is not counted: {}", refused.text);
     assert_eq!(make_key(&server, &server.admin).status, 201);
     assert_eq!(make_key(&server, &server.admin).status, 403, "only once");

@@ -31,7 +31,7 @@ use serde_json::json;
 
 use crate::gate::{Ask, Gate};
 use crate::history::Together;
-use crate::policies::{Judgement, Policies, answered};
+use crate::policies::{Asked, Judgement, Policies, answered};
 use crate::run::{LiveRun, Runs};
 use governed::Governed;
 
@@ -119,8 +119,8 @@ impl Orbit {
             let answer = answered(&own, &sets, &request);
             (answer.verdict.allowed, (answer, request))
         };
-        let ((answer, request), counted) =
-            self.policies.counted(&own, &*RATES, (request, None), act.at, decide).await?;
+        let asked_now = Asked { request, session: None, at: act.at };
+        let ((answer, request), counted) = self.policies.counted(&own, &*RATES, asked_now, decide).await?;
         let record = governed.as_ref().map(|governed| &governed.record);
         let reason = governance_reason(&asked.service, &asked.intent, record, &answer.verdict);
         let decision = self.policies.decision(answer.verdict, act.at, answer.log_only)?;

@@ -20,7 +20,7 @@ use aegis_policy::{
 };
 use async_trait::async_trait;
 
-use crate::policies::{AgentGrants, Answer};
+use crate::policies::{AgentGrants, Answer, Asked};
 use crate::{Freezes, Policies};
 use record::Recorder;
 pub use tally::Counted;
@@ -119,7 +119,8 @@ impl Outward {
         let sets = Sets { platform: self.policies.platform(), tenant: &own.enforced, grants: Some(&grants.set) };
         let request = request((&occupant.tenant, &occupant.agent), wanted, protocol);
         let session = occupant.session().map(|session| session.as_str());
-        let (answer, ..) = self.policies.answer(own, &sets, (request, session), self.clock.now()).await?;
+        let asked = Asked { request, session, at: self.clock.now() };
+        let (answer, ..) = self.policies.answer(own, &sets, asked).await?;
         Ok(answer)
     }
 }

@@ -27,6 +27,16 @@ pub struct Answer {
     pub log_only: Option<LayerReason>,
 }
 
+/// A question to the policy.
+pub struct Asked<'a> {
+    /// The question.
+    pub request: Request,
+    /// The session that it belongs to.
+    pub session: Option<&'a str>,
+    /// When it is asked.
+    pub at: Timestamp,
+}
+
 /// An answer, what it was an answer to, and what the act counts for.
 pub struct Judgement {
     /// The answer.
@@ -72,14 +82,9 @@ impl Policies {
     ///
     /// # Errors
     /// When it is not known what was counted: then nobody knows what is allowed.
-    pub async fn judge(
-        &self,
-        own: &TenantPolicies,
-        sets: &Sets<'_>,
-        (request, session): (Request, Option<&str>),
-        at: Timestamp,
-    ) -> Result<Judgement, Fault> {
-        let (answer, request, counted) = self.answer(own, sets, (request, session), at).await?;
+    pub async fn judge(&self, own: &TenantPolicies, sets: &Sets<'_>, asked: Asked<'_>) -> Result<Judgement, Fault> {
+        let at = asked.at;
+        let (answer, request, counted) = self.answer(own, sets, asked).await?;
         let decision = self.decision(answer.verdict, at, answer.log_only)?;
         Ok(Judgement { decision, request, counted })
     }
@@ -92,15 +97,14 @@ impl Policies {
         &self,
         own: &TenantPolicies,
         sets: &Sets<'_>,
-        (request, session): (Request, Option<&str>),
-        at: Timestamp,
+        asked: Asked<'_>,
     ) -> Result<(Answer, Request, Option<Arc<dyn Counted>>), Fault> {
-        let request = Request { at: Some(at), ..request };
-        if !own.looks_at(sets).counters && !own.counts(request.action) {
+        if !own.looks_at(sets).counters && !own.counts(asked.request.action) {
+            let request = Request { at: Some(asked.at), ..asked.request };
             let answer = answered(own, sets, &request);
             return Ok((answer, request, None));
         }
-        let asked = self.counted(own, &[], (request, session), at, |request| {
+        let asked = self.counted(own, &[], asked, |request| {
             let answer = answered(own, sets, &request);
             (answer.verdict.allowed, (answer, request))
         });
@@ -117,7 +121,7 @@ impl Policies {
         if own.draft.counters.is_empty() {
             return Ok(request);
         }
-        Ok(self.counted(own, &[], (request, None), at, |request| (false, request)).await?.0)
+        Ok(self.counted(own, &[], Asked { request, session: None, at }, |request| (false, request)).await?.0)
     }
 
     /// Asks `decide` with what was counted by the tenant's counters and by some more, and
@@ -129,10 +133,11 @@ impl Policies {
         &self,
         own: &TenantPolicies,
         more: &[Counter],
-        (request, session): (Request, Option<&str>),
-        at: Timestamp,
+        asked: Asked<'_>,
         decide: impl FnOnce(Request) -> (bool, T),
     ) -> Result<(T, Option<Arc<dyn Counted>>), Fault> {
+        let Asked { request, session, at } = asked;
+        let request = Request { at: Some(at), ..request };
         let counters = [own.draft.counters.as_slice(), more].concat();
         let principal = format!("{:?}/{}", request.subject.kind, request.subject.id);
         let resource = format!("{}/{}", request.resource.kind.as_str(), request.resource.id);

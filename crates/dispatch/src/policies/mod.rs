@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use crate::history::Histories;
 use in_force::InForce;
 pub use in_force::TenantPolicies;
-pub use judge::{Answer, Judgement, answered};
+pub use judge::{Answer, Asked, Judgement, answered};
 
 /// What agents were granted, by tenant, agent and version.
 type Granted = HashMap<(TenantId, AgentName, u64), Arc<AgentGrants>>;
