@@ -21,7 +21,7 @@ use aegis_policy::{
 use async_trait::async_trait;
 
 use crate::policies::{AgentGrants, Answer};
-use crate::{Freezes, Policies};
+use crate::{DecisionKind, Freezes, Policies};
 use record::Recorder;
 pub use tally::Counted;
 use tally::Tally;
@@ -74,6 +74,18 @@ impl Outward {
     /// What left boxes so far.
     pub fn counted(&self) -> Counted {
         self.tally.counted()
+    }
+
+    /// What the kill switch and the policy say to somebody who lives in a box.
+    async fn rule(&self, occupant: &Occupant, wanted: &Wanted) -> Result<Ruling, Fault> {
+        if self.freezes.is_frozen(&occupant.tenant, &occupant.agent) {
+            return Err(Fault::new(Code::Frozen, format!("agent `{}` is frozen", occupant.agent)));
+        }
+        let grants = self.policies.agent_grants(&occupant.tenant, &occupant.agent, occupant.version).await?;
+        let Answer { verdict, log_only } = self.answer(&grants, occupant, wanted).await?;
+        let passes = verdict.allowed || passes_observed(occupant, wanted, &verdict);
+        let decision = self.policies.decision(verdict, self.clock.now(), log_only)?;
+        Ok(Ruling { decision, passes, generation: grants.generation })
     }
 
     /// What the sets say. Requests differ by their paths too much to be remembered; and what
@@ -180,14 +192,7 @@ impl Gate for Outward {
         if occupant.is_gone() {
             return Err(Fault::new(Code::StateInvalid, "the box is gone"));
         }
-        if self.freezes.is_frozen(&occupant.tenant, &occupant.agent) {
-            return Err(Fault::new(Code::Frozen, format!("agent `{}` is frozen", occupant.agent)));
-        }
-        let grants = self.policies.agent_grants(&occupant.tenant, &occupant.agent, occupant.version).await?;
-        let Answer { verdict, log_only } = self.answer(&grants, occupant, wanted).await?;
-        let passes = verdict.allowed || passes_observed(occupant, wanted, &verdict);
-        let decision = self.policies.decision(verdict, self.clock.now(), log_only)?;
-        Ok(Ruling { decision, passes, generation: grants.generation })
+        self.policies.tallied(DecisionKind::Outward, self.rule(occupant, wanted)).await
     }
 
     async fn ports(&self, occupant: &Occupant, host: &str) -> Result<Vec<u16>, Fault> {

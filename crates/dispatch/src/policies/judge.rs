@@ -16,6 +16,7 @@ use super::Policies;
 use super::in_force::TenantPolicies;
 use crate::document::put;
 use crate::history::Counting;
+use crate::{DecisionKind, Decisions};
 
 /// What the sets say, and what the tenant's would say besides if all of it counted.
 #[derive(Clone, Debug)]
@@ -66,7 +67,36 @@ impl Judgement {
     }
 }
 
+impl AsRef<Decision> for Judgement {
+    fn as_ref(&self) -> &Decision {
+        &self.decision
+    }
+}
+
 impl Policies {
+    /// Judges by `judging`, and counts how that came out and how long it took. Whoever decides
+    /// about something that is going to happen does it in here; questions what would happen are
+    /// not counted, nor is a judging that nobody waited for to its end.
+    ///
+    /// # Errors
+    /// Those of `judging`.
+    pub async fn tallied<T: AsRef<Decision>>(
+        &self,
+        kind: DecisionKind,
+        judging: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, Fault> {
+        let begun_ns = self.clock.elapsed_ns();
+        let judged = judging.await;
+        let took_ns = self.clock.elapsed_ns().saturating_sub(begun_ns);
+        self.decisions.count(kind, judged.as_ref().map(AsRef::as_ref), took_ns);
+        judged
+    }
+
+    /// The decisions so far, counted.
+    pub const fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
     /// Judges a request: the answer, and what the act counts for.
     ///
     /// # Errors
