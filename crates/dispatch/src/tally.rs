@@ -56,7 +56,7 @@ impl DecisionAnswer {
     }
 
     /// What became of a judging. A freeze is a no, whoever says it.
-    fn of(judged: Result<&Decision, &Fault>) -> Self {
+    pub(crate) fn of(judged: Result<&Decision, &Fault>) -> Self {
         match judged {
             Ok(decision) if decision.allowed => Self::Allowed,
             Ok(decision) if decision.class == ReasonClass::EvaluationFailed => Self::Failed,
@@ -94,7 +94,7 @@ pub struct DecisionsCounted {
     pub kind: DecisionKind,
     /// How many came out how, those that never did among them.
     pub answers: Vec<(DecisionAnswer, u64)>,
-    /// How many took up to so many seconds, and longer than the bound before; the last bound is
+    /// How many judgings took up to so many seconds, and longer than the bound before; the last bound is
     /// infinity.
     pub took: Vec<(f64, u64)>,
     /// How many seconds all of them took together.
@@ -102,19 +102,28 @@ pub struct DecisionsCounted {
 }
 
 impl Decisions {
-    /// Counts what became of a judging, and how long it took.
-    pub(crate) fn count(&self, kind: DecisionKind, judged: Result<&Decision, &Fault>, took_ns: u64) {
-        if judged.is_ok_and(|decision| decision.log_only.is_some()) {
-            self.log_only.fetch_add(1, Ordering::Relaxed);
+    /// Counts so many decisions that came out like that.
+    pub(crate) fn count(&self, kind: DecisionKind, answer: DecisionAnswer, number: u64) {
+        let of_kind = place(&DecisionKind::ALL, kind).and_then(|place| self.kinds.get(place));
+        let place = place(&DecisionAnswer::ALL, answer);
+        if let Some(counter) = of_kind.zip(place).and_then(|(of_kind, place)| of_kind.answers.get(place)) {
+            counter.fetch_add(number, Ordering::Relaxed);
         }
-        let answer = DecisionAnswer::of(judged);
+    }
+
+    /// Notes how long a judging took.
+    pub(crate) fn took(&self, kind: DecisionKind, took_ns: u64) {
         let Some(of_kind) = place(&DecisionKind::ALL, kind).and_then(|place| self.kinds.get(place)) else { return };
-        let answers = place(&DecisionAnswer::ALL, answer).and_then(|place| of_kind.answers.get(place));
         let slower = BOUNDS_US.iter().take_while(|bound| **bound * 1_000 < took_ns).count();
-        for counter in answers.into_iter().chain(of_kind.took.get(slower)) {
+        if let Some(counter) = of_kind.took.get(slower) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         of_kind.took_ns.fetch_add(took_ns, Ordering::Relaxed);
+    }
+
+    /// Counts a decision that policies in `LOG_ONLY` would have made otherwise, if it is one.
+    pub(crate) fn tried(&self, decision: &Decision) {
+        self.log_only.fetch_add(u64::from(decision.log_only.is_some()), Ordering::Relaxed);
     }
 
     /// What was counted so far, kind by kind.
@@ -166,7 +175,9 @@ mod tests {
     #[test]
     fn what_could_not_be_judged_is_told_apart_from_a_no() {
         let decisions = Decisions::default();
-        let count = |judged: Result<&Decision, &Fault>| decisions.count(DecisionKind::Intent, judged, 1);
+        let count = |judged: Result<&Decision, &Fault>| {
+            decisions.count(DecisionKind::Intent, DecisionAnswer::of(judged), 1);
+        };
         count(Ok(&decision(true, ReasonClass::Permitted)));
         count(Ok(&decision(false, ReasonClass::NotPermitted)));
         count(Ok(&decision(false, ReasonClass::Forbidden)));
@@ -178,11 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn each_decision_is_in_the_bucket_of_its_time_and_in_one_only() {
+    fn each_judging_is_in_the_bucket_of_its_time_and_in_one_only() {
         let decisions = Decisions::default();
-        let yes = decision(true, ReasonClass::Permitted);
         for took_ns in [0, 50_000, 50_001, 1_000_000_000, 60_000_000_000] {
-            decisions.count(DecisionKind::Outward, Ok(&yes), took_ns);
+            decisions.took(DecisionKind::Outward, took_ns);
         }
         let counted = decisions.counted().into_iter().find(|counted| counted.kind == DecisionKind::Outward).unwrap();
         let found: Vec<(f64, u64)> = counted.took.into_iter().filter(|(_, count)| *count > 0).collect();
@@ -191,16 +201,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_trial_would_change_is_counted_once_for_all_kinds() {
+    fn what_a_trial_would_change_is_counted_and_nothing_else() {
         let decisions = Decisions::default();
         let class = ReasonClass::Forbidden;
         let reason =
             LayerReason { layer: PolicyLayer::Tenant, allowed: false, class, policies: Vec::new(), errors: Vec::new() };
         let differs = Decision { log_only: Some(reason), ..decision(true, ReasonClass::Permitted) };
-        for kind in DecisionKind::ALL {
-            decisions.count(kind, Ok(&differs), 1);
-            decisions.count(kind, Ok(&decision(true, ReasonClass::Permitted)), 1);
-        }
-        assert_eq!(decisions.log_only(), 3);
+        decisions.tried(&differs);
+        decisions.tried(&decision(true, ReasonClass::Permitted));
+        decisions.tried(&differs);
+        assert_eq!(decisions.log_only(), 2);
     }
 }

@@ -21,7 +21,7 @@ use aegis_policy::{
 use async_trait::async_trait;
 
 use crate::policies::{AgentGrants, Answer};
-use crate::{DecisionKind, Freezes, Policies};
+use crate::{DecisionAnswer, DecisionKind, Freezes, Policies};
 use record::Recorder;
 pub use tally::Counted;
 use tally::Tally;
@@ -192,7 +192,12 @@ impl Gate for Outward {
         if occupant.is_gone() {
             return Err(Fault::new(Code::StateInvalid, "the box is gone"));
         }
-        self.policies.tallied(DecisionKind::Outward, self.rule(occupant, wanted)).await
+        let ruled = self.policies.timed(DecisionKind::Outward, self.rule(occupant, wanted)).await;
+        if let Err(fault) = &ruled {
+            // Nothing is recorded then.
+            self.policies.decisions().count(DecisionKind::Outward, DecisionAnswer::of(Err(fault)), 1);
+        }
+        ruled
     }
 
     async fn ports(&self, occupant: &Occupant, host: &str) -> Result<Vec<u16>, Fault> {
@@ -207,6 +212,9 @@ impl Gate for Outward {
 
     async fn record(&self, occupant: &Occupant, record: OutwardRecord) -> Result<(), Fault> {
         self.tally.count(&record);
+        if let Some(answer) = tally::answer(&record) {
+            self.policies.decisions().count(DecisionKind::Outward, answer, tally::times(&record));
+        }
         self.recorder.take(occupant, record).await
     }
 

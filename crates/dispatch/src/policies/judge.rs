@@ -16,7 +16,7 @@ use super::Policies;
 use super::in_force::TenantPolicies;
 use crate::document::put;
 use crate::history::Counting;
-use crate::{DecisionKind, Decisions};
+use crate::{DecisionAnswer, DecisionKind, Decisions};
 
 /// What the sets say, and what the tenant's would say besides if all of it counted.
 #[derive(Clone, Debug)]
@@ -85,10 +85,24 @@ impl Policies {
         kind: DecisionKind,
         judging: impl Future<Output = Result<T, Fault>> + Send,
     ) -> Result<T, Fault> {
+        let judged = self.timed(kind, judging).await;
+        self.decisions.count(kind, DecisionAnswer::of(judged.as_ref().map(AsRef::as_ref)), 1);
+        judged
+    }
+
+    /// The same for judgings that may be one of several before something is decided: how it came
+    /// out is to be counted by whoever knows what came of them.
+    pub(crate) async fn timed<T: AsRef<Decision>>(
+        &self,
+        kind: DecisionKind,
+        judging: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, Fault> {
         let begun_ns = self.clock.elapsed_ns();
         let judged = judging.await;
-        let took_ns = self.clock.elapsed_ns().saturating_sub(begun_ns);
-        self.decisions.count(kind, judged.as_ref().map(AsRef::as_ref), took_ns);
+        self.decisions.took(kind, self.clock.elapsed_ns().saturating_sub(begun_ns));
+        if let Ok(judged) = &judged {
+            self.decisions.tried(judged.as_ref());
+        }
         judged
     }
 
