@@ -32,6 +32,8 @@ pub const CLIENTS: [Need; 4] = [
     Need { probe: &["ssh", "-V"], packages: &["openssh-client"] },
     Need { probe: &["test", "-x", "/usr/sbin/sshd"], packages: &["openssh-server"] },
 ];
+/// `promtool`, which checks alerts and puts them to metrics.
+const PROMTOOL: Need = Need { probe: &["promtool", "--version"], packages: &["prometheus"] };
 /// What the way out is measured against.
 pub const PROXIES: [Need; 2] = [
     Need { probe: &["squid", "-v"], packages: &["squid"] },
@@ -61,6 +63,19 @@ pub fn provide(house: &House, needs: &[Need]) -> Result<(), Failure> {
     refresh_packages(house)?;
     let install = Call::new("apt-get", &house.root).variable("DEBIAN_FRONTEND", "noninteractive");
     install.with(["install", "-y", "--no-install-recommends"]).with(&missing).run()
+}
+
+/// Makes sure that `promtool` is there. Its package brings a service along that nobody asked for:
+/// where it is installed for this alone, that is stopped again.
+pub fn provide_promtool(house: &House) -> Result<(), Failure> {
+    if is_there(house, &PROMTOOL) {
+        return Ok(());
+    }
+    provide(house, &[PROMTOOL])?;
+    if Call::new("systemctl", &house.root).with(["disable", "--now", "prometheus"]).works() {
+        say("the service `prometheus` was stopped again");
+    }
+    Ok(())
 }
 
 /// Asks which packages there are: the lists of a fresh machine are empty or old. Somebody

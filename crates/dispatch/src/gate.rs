@@ -10,7 +10,7 @@ use aegis_model::{AgentName, Caller, Code, Decision, Fault, Operation, Principal
 use aegis_policy::{ActionName, ContextValue, Request, Resource, Sets, Subject};
 
 use crate::policies::{Asked, Judgement};
-use crate::{Freezes, Policies};
+use crate::{DecisionKind, Freezes, Policies};
 
 /// A request for an act.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Gate {
     /// `Denied` or `Frozen`, after the refusal is in the ledger; and whatever keeps the gate
     /// from deciding or recording: then the act does not happen either.
     pub async fn admit(&self, ask: &Ask<'_>) -> Result<Judgement, Fault> {
-        let judgement = self.judge(ask).await?;
+        let judgement = self.policies.tallied(DecisionKind::Api, self.judge(ask)).await?;
         if !judgement.decision.allowed {
             let fault = denied(ask, &judgement.decision);
             let kept = judgement.kept(ask.caller, ask.at)?;
@@ -68,8 +68,12 @@ impl Gate {
     /// # Errors
     /// When it cannot be recorded.
     pub async fn refused(&self, ask: &Ask<'_>, fault: &Fault) -> Result<(), Fault> {
-        let decision = self.judge(ask).await?.decision;
-        let decision = Decision { allowed: false, class: ReasonClass::Forbidden, ..decision };
+        let refusing = async {
+            let judgement = self.judge(ask).await?;
+            let decision = Decision { allowed: false, class: ReasonClass::Forbidden, ..judgement.decision };
+            Ok(Judgement { decision, ..judgement })
+        };
+        let decision = self.policies.tallied(DecisionKind::Api, refusing).await?.decision;
         let target = fault.details().get("target").and_then(serde_json::Value::as_str);
         let subject = target.map_or_else(|| subject(ask), str::to_owned);
         self.record(ask, subject, (decision, Vec::new())).await

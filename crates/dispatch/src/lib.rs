@@ -12,6 +12,7 @@ mod outward;
 mod policies;
 pub mod rotation;
 pub mod run;
+mod tally;
 
 pub use freeze::Freezes;
 pub use gate::{Ask, Gate};
@@ -21,3 +22,4 @@ pub use outward::{Counted, Outward, OutwardParts};
 pub use policies::{Judgement, Policies};
 pub use rotation::Rotator;
 pub use run::Runs;
+pub use tally::{DecisionAnswer, DecisionKind, Decisions, DecisionsCounted};

@@ -39,7 +39,7 @@ use aegis_tenancy::Tenancy;
 use axum::Router;
 use tokio::sync::Semaphore;
 
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Watched};
 pub use openapi::openapi;
 pub use origin::Hosts;
 

@@ -1,11 +1,14 @@
 //! Metrics, with labels from closed sets only: no tenant, name or path can make a new series.
 
 mod boxes;
+mod decisions;
 mod outward;
+mod security;
 
 use std::sync::{Arc, Mutex};
 
-use aegis_dispatch::Outward;
+use aegis_dispatch::{Outward, Policies};
+use aegis_ledger::journal::Journal;
 use aegis_model::Operation;
 use aegis_model::port::Runtime;
 use axum::extract::State;
@@ -33,6 +36,18 @@ struct ByOperation {
     operation: &'static str,
 }
 
+/// Who counts by himself, and is asked when somebody looks.
+pub struct Watched {
+    /// What makes boxes.
+    pub runtimes: Vec<Arc<dyn Runtime>>,
+    /// What leaves them.
+    pub outward: Arc<Outward>,
+    /// What is decided.
+    pub policies: Arc<Policies>,
+    /// What is committed.
+    pub journal: Arc<Journal>,
+}
+
 /// What is counted.
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -43,9 +58,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counts what is answered, and shows what became of the boxes of these runtimes, and what
-    /// left them.
-    pub fn new(runtimes: Vec<Arc<dyn Runtime>>, outward: Arc<Outward>) -> Self {
+    /// Counts what is answered, and shows what the others have counted.
+    pub fn new(watched: Watched) -> Self {
+        let Watched { runtimes, outward, policies, journal } = watched;
         let requests = Family::<Answered, Counter>::default();
         let latency = Family::<ByOperation, Histogram>::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS));
         let authentication_failures = Counter::default();
@@ -58,6 +73,8 @@ impl Metrics {
         registry.register("http_connections", "Open connections", connections.clone());
         registry.register_collector(Box::new(boxes::Boxes(runtimes)));
         registry.register_collector(Box::new(outward::Outwards(outward)));
+        registry.register_collector(Box::new(decisions::Decided(policies)));
+        registry.register_collector(Box::new(security::Changed(journal)));
         Self { registry: Mutex::new(registry), requests, latency, authentication_failures, connections }
     }
 

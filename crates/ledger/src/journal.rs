@@ -12,10 +12,11 @@ use aegis_model::act::Idempotency;
 use aegis_model::ledger::{Entry, EntryDecision};
 use aegis_model::port::{Store, StoreResult, TenantKeys, TenantSecrets};
 use aegis_model::record::{Batch, Change, Committed, EntryDraft, EventDraft, Expect, Kind, Put, RecordKey};
-use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, TenantId, Timestamp};
+use aegis_model::{Act, Caller, Code, CorrelationId, Decision, Fault, Operation, SecurityChange, TenantId, Timestamp};
 
 use crate::canonical::entry_bytes;
 use crate::sealer::Keyed;
+use crate::watched::Watched;
 
 /// How long an answer is kept for a repeated request.
 pub const ANSWER_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -140,17 +141,24 @@ pub struct Conclusion<'a> {
 pub struct Journal {
     store: Arc<dyn Store>,
     keys: Arc<dyn TenantKeys>,
+    watched: Watched,
 }
 
 impl Journal {
     /// A journal over `store`.
     pub fn new(store: Arc<dyn Store>, keys: Arc<dyn TenantKeys>) -> Self {
-        Self { store, keys }
+        Self { store, keys, watched: Watched::default() }
     }
 
     /// The store underneath, for reading.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// How many changes of each kind were committed since the start that whoever watches over
+    /// the installation wants to hear of.
+    pub fn security_changes(&self) -> Vec<(SecurityChange, u64)> {
+        self.watched.counted()
     }
 
     /// Commits the deed with its event, its ledger entry, its stored answer and what it counts
@@ -159,6 +167,7 @@ impl Journal {
     /// # Errors
     /// `Conflict` when a document is not as a change expects; nothing holds then.
     pub async fn commit(&self, act: &Act, deed: Deed) -> Result<Committed, Fault> {
+        let watched = SecurityChange::of(act.operation, &deed.changes);
         let mut changes = deed.changes;
         changes.extend(act.beside.clone());
         let told = told(act, &deed.subject, &deed.answer);
@@ -180,7 +189,11 @@ impl Journal {
             let expect = idempotency.replaces.map_or(Expect::Absent, Expect::Version);
             changes.push(self.stored_answer(act, idempotency, &deed.answer, expect).await?);
         }
-        self.commit_counted(act, changes).await.map_err(Fault::from)
+        let committed = self.commit_counted(act, changes).await?;
+        if let Some(change) = watched {
+            self.watched.count(change);
+        }
+        Ok(committed)
     }
 
     /// Commits the changes, and what the act counts for unless that was committed before.

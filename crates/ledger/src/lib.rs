@@ -18,6 +18,7 @@ pub mod sealer;
 pub mod tlog_proof;
 pub mod tree;
 pub mod verify;
+mod watched;
 
 #[cfg(test)]
 mod samples;

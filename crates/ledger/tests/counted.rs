@@ -9,7 +9,8 @@ use aegis_model::act::DecisionMark;
 use aegis_model::port::{Counted, Store, StoreError, TenantKeys, TenantSecrets};
 use aegis_model::record::{Change, Expect, Kind, RecordKey, count_of};
 use aegis_model::{
-    Act, Caller, Code, CorrelationId, DecisionId, Fault, Operation, Principal, ReasonClass, Role, TenantId, Timestamp,
+    Act, Caller, Code, CorrelationId, DecisionId, Fault, Operation, Principal, ReasonClass, Role, SecurityChange,
+    TenantId, Timestamp,
 };
 use aegis_store::SqliteStore;
 use async_trait::async_trait;
@@ -91,6 +92,10 @@ fn impossible() -> Change {
     Change::Require { key: RecordKey::new(Kind::Agent, acme(), "nobody"), expect: Expect::Version(1) }
 }
 
+fn open(directory: &std::path::Path) -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open(directory, Arc::new(Sealer::new(&[9; 32]))).unwrap())
+}
+
 async fn counted_so_far(store: &dyn Store) -> Option<i64> {
     store.get(&tally()).await.unwrap().map(|record| count_of(&record.body).unwrap())
 }
@@ -98,7 +103,7 @@ async fn counted_so_far(store: &dyn Store) -> Option<i64> {
 #[tokio::test]
 async fn an_act_counts_with_its_commit_and_once_only() {
     let temporary = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(temporary.path(), Arc::new(Sealer::new(&[9; 32]))).unwrap());
+    let store = open(temporary.path());
     let journal = Journal::new(Arc::clone(&store), Arc::new(Keys));
     let noted = Arc::new(Noted::default());
     let act_counted = act(Some(Arc::clone(&noted) as Arc<dyn Counted>));
@@ -116,4 +121,22 @@ async fn an_act_counts_with_its_commit_and_once_only() {
     journal.commit(&act(None), deed(Vec::new())).await.unwrap();
     assert_eq!(counted_so_far(&*store).await, Some(1));
     assert_eq!(store.tree_head(&acme()).await.unwrap().size, 3, "each commit that held has its entry");
+}
+
+#[tokio::test]
+async fn a_change_of_security_is_counted_when_it_is_committed_and_not_when_it_fails() {
+    let temporary = tempfile::tempdir().unwrap();
+    let store = open(temporary.path());
+    let journal = Journal::new(store, Arc::new(Keys));
+    let count = || {
+        let told = journal.security_changes();
+        assert_eq!(told.len(), SecurityChange::ALL.len(), "those that never happened are told too");
+        told.into_iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+    };
+    let created = Act { operation: Operation::KeyCreate, ..act(None) };
+    journal.commit(&created, deed(vec![impossible()])).await.unwrap_err();
+    journal.commit(&act(None), deed(Vec::new())).await.unwrap();
+    assert_eq!(count(), []);
+    journal.commit(&created, deed(Vec::new())).await.unwrap();
+    assert_eq!(count(), [(SecurityChange::Key, 1)]);
 }

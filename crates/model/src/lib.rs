@@ -29,6 +29,7 @@ pub mod record;
 pub mod rotation;
 pub mod run;
 pub mod secret;
+pub mod security_change;
 pub mod suggestion;
 pub mod tenant;
 pub mod time;
@@ -42,4 +43,5 @@ pub use id::{
 };
 pub use operation::Operation;
 pub use outcome::Outcome;
+pub use security_change::SecurityChange;
 pub use time::Timestamp;

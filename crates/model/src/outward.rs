@@ -63,6 +63,12 @@ pub struct Ruling {
     pub generation: u64,
 }
 
+impl AsRef<Decision> for Ruling {
+    fn as_ref(&self) -> &Decision {
+        &self.decision
+    }
+}
+
 impl Ruling {
     /// Whether it may happen only because its session is observed.
     pub const fn is_observed(&self) -> bool {

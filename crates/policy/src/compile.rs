@@ -145,7 +145,13 @@ fn located(source: &PolicySource, error: DetailedError) -> PolicyProblem {
         Some(help) => format!("{} ({help})", error.message),
         None => error.message,
     };
-    at(source, offset, message.replace('\n', " "))
+    at(source, offset, without_number(&message).replace('\n', " "))
+}
+
+/// Cedar names a rule by its number in the text, which tells nobody anything.
+fn without_number(message: &str) -> &str {
+    let rest = message.strip_prefix("for policy `policy").and_then(|rest| rest.split_once("`, "));
+    rest.map_or(message, |(_, rest)| rest)
 }
 
 fn at(source: &PolicySource, offset: usize, message: String) -> PolicyProblem {

@@ -14,7 +14,7 @@ use aegis_dispatch::{Freezes, Gate, Orbit, OrbitParts, Outward, OutwardParts, Po
 use aegis_fleet::session::admission::{Admission, Room};
 use aegis_fleet::session::{SessionParts, Sessions};
 use aegis_fleet::{CodeDirectories, Fleet, Tiers};
-use aegis_gateway::{App, Hosts, Metrics, Rooms};
+use aegis_gateway::{App, Hosts, Metrics, Rooms, Watched};
 use aegis_identity::MasterKey;
 use aegis_ledger::Sealer;
 use aegis_ledger::journal::Journal;
@@ -79,7 +79,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
     let first_start = first_start(&tenancy, &*ports.clock, data).await?;
     let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
-    let policies = Arc::new(Policies::new(Arc::clone(&journal), Arc::clone(&fleet), Arc::clone(&ports.entropy))?);
+    let policies = Arc::new(wire_policies(&ports, &journal, &fleet)?);
     let gate = Arc::new(Gate::new(Arc::clone(&journal), Arc::clone(&policies), Arc::clone(&freezes)));
     let outward = wire_outward(&ports, &journal, (&policies, &freezes));
     let tiers = wire_tiers(config, data, &ports.clock).await;
@@ -103,6 +103,12 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
         runs: Arc::clone(&runs),
         clock: Arc::clone(&ports.clock),
     });
+    let metrics = Metrics::new(Watched {
+        runtimes: tiers.all().cloned().collect(),
+        outward: Arc::clone(&outward),
+        policies: Arc::clone(&policies),
+        journal: Arc::clone(&journal),
+    });
     let rooms = Rooms {
         tenancy,
         orbit,
@@ -119,7 +125,6 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
         entropy: Arc::clone(&ports.entropy),
     };
     let hosts = Hosts::new(&config.http.hosts, &config.http.origins);
-    let metrics = Metrics::new(tiers.all().cloned().collect(), Arc::clone(&outward));
     let app = App::new(rooms, config.limits(), hosts, Arc::new(metrics));
     let Ports { store, clock, entropy, .. } = ports;
     Ok(House { app, store, clock, tiers, runs, rotator, door, outward, entropy, first_start })
@@ -256,6 +261,11 @@ fn wire_fetch(config: &Config) -> Result<Arc<dyn Fetch>, StartError> {
     };
     let fetch = HttpsFetch::new(authorities.as_deref()).map_err(|error| StartError::Tls(error.to_string()))?;
     Ok(Arc::new(fetch))
+}
+
+fn wire_policies(ports: &Ports, journal: &Arc<Journal>, fleet: &Arc<Fleet>) -> Result<Policies, StartError> {
+    let means = (Arc::clone(&ports.entropy), Arc::clone(&ports.clock));
+    Ok(Policies::new(Arc::clone(journal), Arc::clone(fleet), means)?)
 }
 
 fn wire_outward(

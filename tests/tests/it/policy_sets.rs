@@ -98,6 +98,7 @@ fn what_is_wrong_with_a_set_is_named_and_changes_nothing() {
         let problem = &answer.json()["error"]["details"]["problems"][0];
         assert_eq!((&problem["line"], &problem["column"]), (&line.into(), &column.into()), "{problem}");
         assert!(problem["message"].as_str().unwrap().contains(what), "{problem}");
+        assert!(!problem["message"].as_str().unwrap().contains("policy0"), "{problem}");
     };
     check(&[("own-tenant", "ENFORCE", OWN), ("a", "ENFORCE", "permit (")], 1, 9, "unexpected end");
     let misspelt = "permit (principal, action, resource)\nwhen { principal.nme == \"x\" };";

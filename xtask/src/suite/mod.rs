@@ -107,6 +107,7 @@ const CLIPPY: [&str; 7] = ["clippy", "--locked", "--workspace", "--all-targets",
 /// Runs suites until one fails, and shows the table either way.
 pub fn run(house: &House, only: &[Suite]) -> Result<(), Failure> {
     machine::provide(house, &[C_COMPILER, CXX_COMPILER, PYTHON, NAMESPACES])?;
+    machine::provide_promtool(house)?;
     machine::provide(house, &machine::CLIENTS)?;
     let mut rows = Vec::new();
     let mut result = Ok(());

@@ -25,10 +25,11 @@ use aegis_model::intent::Intent;
 use aegis_model::manifest::Duration;
 use aegis_model::port::Clock;
 use aegis_model::run::Fulfilment;
-use aegis_model::{Act, Code, Fault, Operation, TenantId};
+use aegis_model::{Act, Code, Decision, Fault, Operation, TenantId};
 use aegis_policy::{ContextValue, IntentAsk, Request, Sets, Subject, governance_reason, intent_request};
 use serde_json::json;
 
+use crate::DecisionKind;
 use crate::gate::{Ask, Gate};
 use crate::history::Together;
 use crate::policies::{Asked, Judgement, Policies, answered};
@@ -72,6 +73,18 @@ pub struct Orbit {
     compiled: Mutex<HashMap<(TenantId, String), Arc<Governed>>>,
 }
 
+/// What governance said, for the house and for whoever asked.
+struct Said {
+    judgement: Judgement,
+    governance: GovernanceAnswer,
+}
+
+impl AsRef<Decision> for Said {
+    fn as_ref(&self) -> &Decision {
+        self.judgement.as_ref()
+    }
+}
+
 impl Orbit {
     /// Over the rooms it needs.
     pub fn new(parts: OrbitParts) -> Self {
@@ -85,7 +98,8 @@ impl Orbit {
     /// `Denied` with the reason in a sentence, after it is in the ledger; `NotFound` when nobody
     /// has registered the intent; and whatever keeps a run from beginning.
     pub async fn dispatch(&self, act: &Act, asked: DispatchRequest) -> Result<Arc<LiveRun>, Fault> {
-        let (judgement, governance) = self.govern(act, &asked).await?;
+        let governing = self.govern(act, &asked);
+        let Said { judgement, governance } = self.policies.tallied(DecisionKind::Intent, governing).await?;
         if !governance.allowed {
             return Err(self.refuse(act, &asked, judgement, governance).await?);
         }
@@ -106,7 +120,7 @@ impl Orbit {
     }
 
     /// Puts it to the platform's set, the tenant's and the intent's own record.
-    async fn govern(&self, act: &Act, asked: &DispatchRequest) -> Result<(Judgement, GovernanceAnswer), Fault> {
+    async fn govern(&self, act: &Act, asked: &DispatchRequest) -> Result<Said, Fault> {
         let begun_ns = self.clock.elapsed_ns();
         let tenant = &act.caller.tenant;
         let governed = self.governed(tenant, &asked.service, &asked.intent).await?;
@@ -130,7 +144,7 @@ impl Orbit {
             reason,
             decision_time_ms: millis(self.clock.elapsed_ns().saturating_sub(begun_ns)),
         };
-        Ok((Judgement { decision, request, counted }, governance))
+        Ok(Said { judgement: Judgement { decision, request, counted }, governance })
     }
 
     /// Whoever has an agent do something by an intent must be allowed to have it do something.

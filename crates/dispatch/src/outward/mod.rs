@@ -21,7 +21,7 @@ use aegis_policy::{
 use async_trait::async_trait;
 
 use crate::policies::{AgentGrants, Answer, Asked};
-use crate::{Freezes, Policies};
+use crate::{DecisionAnswer, DecisionKind, Freezes, Policies};
 use record::Recorder;
 pub use tally::Counted;
 use tally::Tally;
@@ -74,6 +74,18 @@ impl Outward {
     /// What left boxes so far.
     pub fn counted(&self) -> Counted {
         self.tally.counted()
+    }
+
+    /// What the kill switch and the policy say to somebody who lives in a box.
+    async fn rule(&self, occupant: &Occupant, wanted: &Wanted) -> Result<Ruling, Fault> {
+        if self.freezes.is_frozen(&occupant.tenant, &occupant.agent) {
+            return Err(Fault::new(Code::Frozen, format!("agent `{}` is frozen", occupant.agent)));
+        }
+        let grants = self.policies.agent_grants(&occupant.tenant, &occupant.agent, occupant.version).await?;
+        let Answer { verdict, log_only } = self.answer(&grants, occupant, wanted).await?;
+        let passes = verdict.allowed || passes_observed(occupant, wanted, &verdict);
+        let decision = self.policies.decision(verdict, self.clock.now(), log_only)?;
+        Ok(Ruling { decision, passes, generation: grants.generation })
     }
 
     /// What the sets say. Requests differ by their paths too much to be remembered; and what
@@ -181,14 +193,12 @@ impl Gate for Outward {
         if occupant.is_gone() {
             return Err(Fault::new(Code::StateInvalid, "the box is gone"));
         }
-        if self.freezes.is_frozen(&occupant.tenant, &occupant.agent) {
-            return Err(Fault::new(Code::Frozen, format!("agent `{}` is frozen", occupant.agent)));
+        let ruled = self.policies.timed(DecisionKind::Outward, self.rule(occupant, wanted)).await;
+        if let Err(fault) = &ruled {
+            // Nothing is recorded then.
+            self.policies.decisions().count(DecisionKind::Outward, DecisionAnswer::of(Err(fault)), 1);
         }
-        let grants = self.policies.agent_grants(&occupant.tenant, &occupant.agent, occupant.version).await?;
-        let Answer { verdict, log_only } = self.answer(&grants, occupant, wanted).await?;
-        let passes = verdict.allowed || passes_observed(occupant, wanted, &verdict);
-        let decision = self.policies.decision(verdict, self.clock.now(), log_only)?;
-        Ok(Ruling { decision, passes, generation: grants.generation })
+        ruled
     }
 
     async fn ports(&self, occupant: &Occupant, host: &str) -> Result<Vec<u16>, Fault> {
@@ -203,6 +213,9 @@ impl Gate for Outward {
 
     async fn record(&self, occupant: &Occupant, record: OutwardRecord) -> Result<(), Fault> {
         self.tally.count(&record);
+        if let Some(answer) = tally::answer(&record) {
+            self.policies.decisions().count(DecisionKind::Outward, answer, tally::times(&record));
+        }
         self.recorder.take(occupant, record).await
     }
 

@@ -4,6 +4,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aegis_model::outward::{OutwardRecord, OutwardState, Refusal};
 
+use crate::DecisionAnswer;
+
+/// How many decisions a record tells of: what was repeated is told by the same record, when it
+/// is over.
+pub(super) const fn times(record: &OutwardRecord) -> u64 {
+    if record.repeated > 0 { record.repeated } else { 1 }
+}
+
+/// The answer that it tells of; none where it tells how something ended. What passes only
+/// because it is observed was not allowed.
+pub(super) const fn answer(record: &OutwardRecord) -> Option<DecisionAnswer> {
+    match (record.state, record.refusal) {
+        (OutwardState::Begun, _) if record.allowed => Some(DecisionAnswer::Allowed),
+        (OutwardState::Begun | OutwardState::Refused, Some(Refusal::EvaluationFailed)) => Some(DecisionAnswer::Failed),
+        (OutwardState::Begun | OutwardState::Refused, _) => Some(DecisionAnswer::Denied),
+        _ => None,
+    }
+}
+
 /// What is counted.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -50,8 +69,7 @@ impl Tally {
             OutwardState::Refused => {
                 let place = record.refusal.and_then(|refusal| Refusal::ALL.iter().position(|known| *known == refusal));
                 if let Some(counter) = place.and_then(|place| self.refused.get(place)) {
-                    // What was repeated is told by the same record, when it is over.
-                    add(counter, if record.repeated > 0 { record.repeated } else { 1 });
+                    add(counter, times(record));
                 }
             }
             OutwardState::Failed => add(&self.failed, 1),

@@ -17,6 +17,7 @@ use super::Policies;
 use super::in_force::TenantPolicies;
 use crate::document::put;
 use crate::history::Counting;
+use crate::{DecisionAnswer, DecisionKind, Decisions};
 
 /// What the sets say, and what the tenant's would say besides if all of it counted.
 #[derive(Clone, Debug)]
@@ -77,7 +78,50 @@ impl Judgement {
     }
 }
 
+impl AsRef<Decision> for Judgement {
+    fn as_ref(&self) -> &Decision {
+        &self.decision
+    }
+}
+
 impl Policies {
+    /// Judges by `judging`, and counts how that came out and how long it took. Whoever decides
+    /// about something that is going to happen does it in here; questions what would happen are
+    /// not counted, nor is a judging that nobody waited for to its end.
+    ///
+    /// # Errors
+    /// Those of `judging`.
+    pub async fn tallied<T: AsRef<Decision>>(
+        &self,
+        kind: DecisionKind,
+        judging: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, Fault> {
+        let judged = self.timed(kind, judging).await;
+        self.decisions.count(kind, DecisionAnswer::of(judged.as_ref().map(AsRef::as_ref)), 1);
+        judged
+    }
+
+    /// The same for judgings that may be one of several before something is decided: how it came
+    /// out is to be counted by whoever knows what came of them.
+    pub(crate) async fn timed<T: AsRef<Decision>>(
+        &self,
+        kind: DecisionKind,
+        judging: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, Fault> {
+        let begun_ns = self.clock.elapsed_ns();
+        let judged = judging.await;
+        self.decisions.took(kind, self.clock.elapsed_ns().saturating_sub(begun_ns));
+        if let Ok(judged) = &judged {
+            self.decisions.tried(judged.as_ref());
+        }
+        judged
+    }
+
+    /// The decisions so far, counted.
+    pub const fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
     /// Judges a request: the answer, and what the act counts for.
     ///
     /// # Errors

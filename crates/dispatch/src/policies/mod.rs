@@ -17,11 +17,12 @@ use aegis_model::api::VersionView;
 use aegis_model::decision::{LayerReason, PolicyLayer};
 use aegis_model::manifest::{Manifest, NetworkGrant};
 use aegis_model::outward::Wanted;
-use aegis_model::port::Entropy;
+use aegis_model::port::{Clock, Entropy};
 use aegis_model::{AgentName, Code, Decision, DecisionId, Fault, TenantId, Timestamp};
 use aegis_policy::{GrantRequest, Looks, PolicyProblem, PolicySet, Sets, Verdict, grant_policies, platform_rules};
 use tokio::sync::watch;
 
+use crate::Decisions;
 use crate::history::Histories;
 use in_force::InForce;
 pub use in_force::TenantPolicies;
@@ -37,12 +38,14 @@ const GRANTED_MAX: usize = 4_096;
 pub struct Policies {
     fleet: Arc<Fleet>,
     entropy: Arc<dyn Entropy>,
+    clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
     platform: PolicySet,
     in_force: InForce,
     histories: Arc<Histories>,
     generation: watch::Sender<u64>,
     granted: Mutex<Granted>,
+    decisions: Decisions,
 }
 
 /// What a version of an agent was granted, compiled, as of one generation of the policy.
@@ -66,12 +69,17 @@ impl Policies {
     ///
     /// # Errors
     /// When they do not compile, which is a defect.
-    pub fn new(journal: Arc<Journal>, fleet: Arc<Fleet>, entropy: Arc<dyn Entropy>) -> Result<Self, Fault> {
+    pub fn new(
+        journal: Arc<Journal>,
+        fleet: Arc<Fleet>,
+        (entropy, clock): (Arc<dyn Entropy>, Arc<dyn Clock>),
+    ) -> Result<Self, Fault> {
         let platform = PolicySet::compile(PolicyLayer::Platform, &platform_rules()).map_err(defect)?;
         let in_force = InForce::new(Arc::clone(&journal))?;
         let histories = Histories::new(&journal);
         let generation = watch::Sender::new(1);
-        Ok(Self { fleet, entropy, journal, platform, in_force, histories, generation, granted: Mutex::default() })
+        let (granted, decisions) = (Mutex::default(), Decisions::default());
+        Ok(Self { fleet, entropy, clock, journal, platform, in_force, histories, generation, granted, decisions })
     }
 
     /// Something that the policy is made of has changed: what was compiled before counts no more.
