@@ -2,6 +2,7 @@
 //!
 //! Must not know HTTP, how policies are evaluated, or how anything is stored.
 
+pub mod approvals;
 mod ask;
 mod document;
 mod freeze;
@@ -12,8 +13,9 @@ mod policies;
 pub mod rotation;
 pub mod run;
 
+pub use approvals::{Approvals, ApprovalsParts};
 pub use freeze::Freezes;
-pub use gate::{Ask, Gate};
+pub use gate::{Admission, Ask, Gate, Passed};
 pub use history::{Counting, Histories};
 pub use outward::{Counted, Outward, OutwardParts};
 pub use policies::{Judgement, Policies};

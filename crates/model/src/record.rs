@@ -59,6 +59,9 @@ kinds! {
     PolicyInForce "policy_in_force" [];
     /// A decision about an act, with all that it was made from.
     Judged "judged" [];
+    /// A question to people whether an act may happen, and their answer; final when it was used,
+    /// rejected, withdrawn, or asked anew.
+    Approval "approval" ["state", "action", "standing"];
     /// A secret, sealed.
     Secret "secret" ["state", "rotated"];
     /// A freeze.

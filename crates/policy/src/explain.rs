@@ -26,6 +26,9 @@ pub struct Rule {
     /// What it says to whoever is refused by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who should decide about what it forbids, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
 }
 
 /// The part of a permit that was not met.
@@ -120,7 +123,8 @@ fn layer(reason: LayerReason, set: Option<&PolicySet>, facts: Option<&Facts>) ->
 
 fn written(rule: &CompiledRule) -> Rule {
     let reason = reason::of(&rule.policy).map(str::to_owned);
-    Rule { id: rule.policy.id().to_string(), text: rule.policy.to_string(), reason }
+    let approval = reason::approval_of(&rule.policy).map(str::to_owned);
+    Rule { id: rule.policy.id().to_string(), text: rule.policy.to_string(), reason, approval }
 }
 
 /// The permits for this action of which exactly one part is not met; those that lack only

@@ -10,7 +10,7 @@ use aegis_adapters::logs::DiskLogs;
 use aegis_adapters::objects::DiskObjects;
 use aegis_dispatch::rotation::RotatorParts;
 use aegis_dispatch::run::Parts;
-use aegis_dispatch::{Freezes, Gate, Outward, OutwardParts, Policies, Rotator, Runs};
+use aegis_dispatch::{Approvals, ApprovalsParts, Freezes, Gate, Outward, OutwardParts, Policies, Rotator, Runs};
 use aegis_fleet::session::admission::{Admission, Room};
 use aegis_fleet::session::{SessionParts, Sessions};
 use aegis_fleet::{CodeDirectories, Fleet, Tiers};
@@ -80,7 +80,8 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
     let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
     let policies = Arc::new(Policies::new(Arc::clone(&journal), Arc::clone(&fleet), Arc::clone(&ports.entropy))?);
-    let gate = Gate::new(Arc::clone(&journal), Arc::clone(&policies), Arc::clone(&freezes));
+    let approvals = wire_approvals(config, &ports, (&journal, &policies));
+    let gate = Gate::new(Arc::clone(&journal), Arc::clone(&policies), Arc::clone(&freezes), Arc::clone(&approvals));
     let outward = wire_outward(&ports, &journal, (&policies, &freezes));
     let tiers = wire_tiers(config, data, &ports.clock).await;
     let door = Arc::new(DoorService::default());
@@ -100,6 +101,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
         tenancy,
         gate,
         freezes,
+        approvals,
         outward: Arc::clone(&outward),
         policies,
         fleet,
@@ -248,6 +250,20 @@ fn wire_fetch(config: &Config) -> Result<Arc<dyn Fetch>, StartError> {
     };
     let fetch = HttpsFetch::new(authorities.as_deref()).map_err(|error| StartError::Tls(error.to_string()))?;
     Ok(Arc::new(fetch))
+}
+
+fn wire_approvals(
+    config: &Config,
+    ports: &Ports,
+    (journal, policies): (&Arc<Journal>, &Arc<Policies>),
+) -> Arc<Approvals> {
+    Approvals::new(ApprovalsParts {
+        journal: Arc::clone(journal),
+        policies: Arc::clone(policies),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+        expires_after_ms: config.approvals.expires_after.as_millis(),
+    })
 }
 
 fn wire_outward(

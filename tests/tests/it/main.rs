@@ -5,6 +5,7 @@
     reason = "tests of whole processes: they start programs, watch the clock, and end when the world is not as it should be"
 )]
 
+mod approvals;
 mod authorization;
 mod bundles;
 mod cli;

@@ -1,6 +1,7 @@
 //! One file per resource; every handler asks the domain and maps its answer.
 
 mod agent;
+mod approval;
 mod decision;
 mod endpoint;
 mod freeze;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Route> {
         rotation::routes(),
         tenant::routes(),
         policy::routes(),
+        approval::routes(),
         decision::routes(),
         ledger::routes(),
         freeze::routes(),
