@@ -3,13 +3,15 @@
 
 use aegis_model::agent::Endpoint;
 use aegis_model::api::{
-    AgentView, CheckpointView, ConsistencyQuery, ConsistencyView, DecisionListQuery, EncryptionKeyRotated, EndpointSet,
-    EntriesQuery, FreezeRequest, Identity, IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated,
-    LedgerItems, LogLines, LogQuery, Page, PageQuery, PolicyApply, PolicyAsk, PolicyDiff, PolicyDraftSet,
-    PolicyExplanation, PolicyList, PolicyListQuery, PolicyReplay, PolicyReplayed, PolicyRollback, PolicySet,
-    PolicyTest, PolicyTestResult, ProofQuery, ProofView, RotationProposal, RotationSet, RotationValues, RunBegun,
-    RunListQuery, SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest, VersionView,
+    AgentView, ApprovalApprove, ApprovalDeny, ApprovalListQuery, ApprovalViewQuery, CheckpointView, ConsistencyQuery,
+    ConsistencyView, DecisionListQuery, EncryptionKeyRotated, EndpointSet, EntriesQuery, FreezeRequest, Identity,
+    IdentityToken, IdentityTokenWish, InvokeRequest, KeyCreate, KeyCreated, LedgerItems, LogLines, LogQuery, Page,
+    PageQuery, PolicyApply, PolicyAsk, PolicyDiff, PolicyDraftSet, PolicyExplanation, PolicyList, PolicyListQuery,
+    PolicyReplay, PolicyReplayed, PolicyRollback, PolicySet, PolicyTest, PolicyTestResult, ProofQuery, ProofView,
+    RotationProposal, RotationSet, RotationValues, RunBegun, RunListQuery, SecretRotate, SecretSet, SessionListQuery,
+    TenantCreate, ThawRequest, VersionView,
 };
+use aegis_model::approval::Approval;
 use aegis_model::exec::{EXEC_PROTOCOL, ExecRequest, ExecResult};
 use aegis_model::freeze::Freeze;
 use aegis_model::key::KeyInfo;
@@ -18,7 +20,9 @@ use aegis_model::policy::{PolicyRevision, PolicyRevisionInfo};
 use aegis_model::run::{Mode, Run, RunSummary, SessionView};
 use aegis_model::secret::SecretInfo;
 use aegis_model::tenant::TenantInfo;
-use aegis_model::{AgentName, EndpointName, KeyId, Operation, PolicyName, RunId, SecretName, SessionId, TenantId};
+use aegis_model::{
+    AgentName, ApprovalId, EndpointName, KeyId, Operation, PolicyName, RunId, SecretName, SessionId, TenantId,
+};
 
 use bytes::Bytes;
 
@@ -306,6 +310,49 @@ impl Client {
     /// See [`ClientError`].
     pub async fn secret_delete(&self, name: &SecretName) -> Answer<()> {
         self.act(Request::of(Operation::SecretDelete).at("name", name)).await
+    }
+}
+
+/// Approvals.
+impl Client {
+    /// Lists what somebody has to approve, or has decided, newest first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_list(&self, query: &ApprovalListQuery) -> Answer<Page<Approval>> {
+        self.read(Request::of(Operation::ApprovalList).query(query)).await
+    }
+
+    /// Shows an approval; with `wait_ms`, once it is not pending any more.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_view(&self, id: &ApprovalId, query: &ApprovalViewQuery) -> Answer<Approval> {
+        self.read(Request::of(Operation::ApprovalView).at("approval_id", id).query(query)).await
+    }
+
+    /// Lets the act pass that somebody else has asked for: once, or for a while.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_approve(&self, id: &ApprovalId, wish: &ApprovalApprove) -> Answer<Approval> {
+        self.read(Request::of(Operation::ApprovalApprove).at("approval_id", id).json(wish)).await
+    }
+
+    /// Rejects the act that somebody else has asked for.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_deny(&self, id: &ApprovalId, wish: &ApprovalDeny) -> Answer<Approval> {
+        self.read(Request::of(Operation::ApprovalDeny).at("approval_id", id).json(wish)).await
+    }
+
+    /// Takes back what was asked for, or what was approved and is not used yet.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_withdraw(&self, id: &ApprovalId) -> Answer<Approval> {
+        self.read(Request::of(Operation::ApprovalWithdraw).at("approval_id", id)).await
     }
 }
 
