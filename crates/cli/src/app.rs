@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, audit, completions, doctor, endpoint, freeze, init, invoke, key, login, logout, policy, run, secret,
-    session, tenant, thaw, up, whoami,
+    agent, approval, audit, completions, doctor, endpoint, freeze, init, invoke, key, login, logout, policy, run,
+    secret, session, tenant, thaw, up, whoami,
 };
 use crate::output::Format;
 
@@ -75,6 +75,8 @@ pub(crate) enum Verb {
     Tenant(tenant::Verb),
     #[command(subcommand)]
     Policy(policy::Verb),
+    #[command(subcommand)]
+    Approval(approval::Verb),
     #[command(subcommand)]
     Audit(audit::Verb),
     Freeze(freeze::Arguments),
