@@ -118,8 +118,8 @@ async fn admitted(
         return Ok(replayed);
     }
     // Whoever repeats what was approved and done is told what came of it, and asks nobody anew.
-    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
-    let passed = app.rooms.gate.pass(&ask, admission, Asked::of(operation, path, &body)).await?;
+    let path = format!("/api/v1{}", parts.uri.path_and_query().map_or("", |path| path.as_str()));
+    let passed = app.rooms.gate.pass(&ask, admission, Asked::of(operation, &path, &body)).await?;
     let act = act(&ask, passed, wish.clone())?;
     let query = parts.uri.query().unwrap_or("").to_owned();
     let asked = parameters.clone();

@@ -10,7 +10,7 @@ use aegis_model::act::DecisionMark;
 use aegis_model::api::{ApprovalApprove, ApprovalDeny, ApprovalListQuery, StandingWish};
 use aegis_model::approval::{APPROVALS_PENDING_MAX, Approval, ApprovalState, Asked};
 use aegis_model::port::{Clock, Entropy, EntropyError, ObjectError, Objects, TenantKeys, TenantSecrets};
-use aegis_model::record::{Batch, Change};
+use aegis_model::record::{Batch, Change, Expect};
 use aegis_model::{
     Act, ApprovalId, Caller, Code, CorrelationId, DecisionId, Fault, KeyId, Operation, Principal, ReasonClass, Role,
     TenantId, Timestamp,
@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{Approvals, ApprovalsParts, Before, Found, Stored, Wanted};
+use super::{Approvals, ApprovalsParts, Before, Found, Stored, Wanted, written};
 use crate::Policies;
 
 const HOUR: u64 = 60 * 60 * 1_000;
@@ -247,20 +247,18 @@ async fn of_two_that_found_the_same_approval_one_passes_and_after_a_withdrawal_n
 #[tokio::test]
 async fn no_more_wait_than_may_and_what_expired_makes_room() {
     let world = World::new();
-    for number in 0..APPROVALS_PENDING_MAX {
-        let asker = Caller { principal: Principal::Key { id: key(number) }, ..caller(1) };
-        let asked = Asked::of(Operation::AgentDelete, "/agents/triage", b"");
-        let asking = world.approvals.ask(&world.wanted(&asker, 1), (asked, String::new())).await.unwrap();
-        world.commit(asking.change.clone().into_iter().collect()).await.unwrap();
-    }
+    let first = world.ask(1).await.unwrap();
+    let other = |number: usize| {
+        let id = ApprovalId::generate(world.hands.now(), [9, 0, 0, 0, 0, 0, 0, 0, (number >> 8) as u8, number as u8]);
+        let approval = Approval { id, action_mac: number.to_string(), ..first.clone() };
+        written(&acme(), &approval, None, Expect::Absent).unwrap()
+    };
+    world.commit((2..APPROVALS_PENDING_MAX).map(other).collect()).await.unwrap();
+    assert!(world.ask(2).await.is_ok(), "the last one that fits");
     let refused = world.ask(7).await.unwrap_err();
     assert_eq!(refused.code(), Code::Overloaded, "{refused}");
     world.later(HOUR);
     assert!(world.ask(7).await.is_ok());
-}
-
-fn key(number: usize) -> KeyId {
-    KeyId::generate(Timestamp::from_millis(1_000 + number as u64), [0; 10])
 }
 
 #[tokio::test]
