@@ -395,3 +395,15 @@ fn a_repeated_request_gets_the_first_answer_and_asks_nobody_anew() {
     let pending = world.server.admin("GET", "/api/v1/approvals?state=pending", "").json();
     assert_eq!(pending["items"], json!([]));
 }
+
+#[test]
+fn what_was_approved_does_not_differ_from_the_policies_it_was_approved_under() {
+    let world = world();
+    world.approve(&world.asked(1));
+    assert_eq!(world.invoke(1).status, 200);
+    let in_force = world.server.admin("GET", "/api/v1/policies/revisions/1", "").json()["policies"].clone();
+    let replay = json!({"draft": {"policies": in_force}}).to_string();
+    let replayed = world.server.admin("POST", "/api/v1/policies/replay", &replay).json();
+    assert_eq!((&replayed["changed"], &replayed["changes"]), (&json!(0), &json!([])), "{replayed}");
+    assert!(replayed["examined"].as_u64() > Some(1), "{replayed}");
+}

@@ -50,9 +50,10 @@ impl Approvals {
             let rule = "only whoever asked, and admins, withdraw an approval";
             return Err(Fault::new(Code::Denied, rule));
         }
-        let now = found.approval.as_of(act.at, self.revision(&act.caller.tenant).await?);
+        let revision = self.revision(&act.caller.tenant).await?;
+        let now = found.approval.as_of(act.at, revision);
         if !now.state.is_open() {
-            return Err(ended(&now));
+            return Err(ended(&now, revision));
         }
         let approval = Approval { state: ApprovalState::Withdrawn, ..now };
         self.commit(act, Stored { approval, version: found.version }).await
@@ -64,15 +65,10 @@ impl Approvals {
         let found = self.stored(&act.caller.tenant, id).await?;
         may_decide(act, &found.approval)?;
         let revision = self.revision(&act.caller.tenant).await?;
-        let is_stale = found.approval.is_stale(revision);
         let now = found.approval.as_of(act.at, revision);
         match now.state {
             ApprovalState::Pending => Ok(Stored { approval: now, version: found.version }),
-            ApprovalState::Expired if is_stale => {
-                let rule = "the policies were changed since it was asked for; whoever wants it asks again";
-                Err(Fault::new(Code::StateInvalid, rule).with("policy_revision", revision))
-            }
-            _ => Err(ended(&now)),
+            _ => Err(ended(&now, revision)),
         }
     }
 
@@ -129,9 +125,13 @@ fn check_reason(reason: &str) -> Result<(), Fault> {
 }
 
 /// Why it is too late.
-fn ended(approval: &Approval) -> Fault {
+fn ended(approval: &Approval, policy_revision: u64) -> Fault {
     let who = approval.decided_by.as_deref().unwrap_or("somebody");
     let (code, rule) = match approval.state {
+        ApprovalState::Expired if approval.is_stale(policy_revision) => {
+            let rule = "the policies were changed since it was asked for; whoever wants it asks again";
+            (Code::StateInvalid, rule.to_owned())
+        }
         ApprovalState::Expired => (Code::StateInvalid, format!("it expired at {}", approval.expires_at)),
         ApprovalState::Withdrawn => (Code::Immutable, format!("it was withdrawn by `{who}`")),
         ApprovalState::Rejected => (Code::Immutable, format!("it was rejected already, by `{who}`")),

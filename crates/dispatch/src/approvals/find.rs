@@ -196,7 +196,10 @@ impl Approvals {
     async fn require_room(&self, wanted: &Wanted<'_>) -> Result<(), Fault> {
         let index = ("state", ApprovalState::Pending.as_str().to_owned());
         let waiting = self.indexed(&wanted.caller.tenant, index, APPROVALS_PENDING_MAX).await?;
-        let waits = |found: &&Stored| found.approval.expires_at > wanted.at;
+        let waits = |found: &&Stored| {
+            let approval = found.approval.clone().as_of(wanted.at, wanted.policy_revision);
+            approval.state == ApprovalState::Pending
+        };
         if waiting.iter().filter(waits).count() < APPROVALS_PENDING_MAX {
             return Ok(());
         }

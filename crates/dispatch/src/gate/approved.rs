@@ -68,11 +68,11 @@ impl Gate {
         (wanted, found): (&Wanted<'_>, Stored),
     ) -> Result<Passed, Fault> {
         let lifted = own.enforced.approved().unwrap_or(&own.enforced);
-        let judgement = self.judge(ask, own, lifted).await?;
+        let id = found.approval.id.clone();
+        let judgement = Judgement { approval: Some(id.clone()), ..self.judge(ask, own, lifted).await? };
         if !judgement.decision.allowed {
             return Err(self.deny(ask, judgement, Vec::new()).await?);
         }
-        let id = found.approval.id.clone();
         let used = self.approvals.used(wanted, found, &judgement.decision.id).await?;
         if !passes_before(ask.operation) {
             return Ok(Passed { judgement, beside: vec![used] });

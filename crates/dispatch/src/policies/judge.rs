@@ -8,7 +8,7 @@ use aegis_model::decision::LayerReason;
 use aegis_model::operation::Effect;
 use aegis_model::port::Counted;
 use aegis_model::record::{Change, Expect, Kind, RecordKey};
-use aegis_model::{Caller, CorrelationId, Decision, Fault, Timestamp};
+use aegis_model::{ApprovalId, Caller, CorrelationId, Decision, Fault, Timestamp};
 use aegis_policy::{ActionName, ContextValue, Request, Sets, Verdict, decide};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,8 @@ pub struct Judgement {
     pub request: Request,
     /// What the act counts for, if it is allowed.
     pub counted: Option<Arc<dyn Counted>>,
+    /// By which approval it passes, where rules were lifted for it.
+    pub approval: Option<ApprovalId>,
 }
 
 /// A decision with all that it was made from, as it is stored.
@@ -49,6 +51,9 @@ pub struct Judged {
     pub correlation_id: CorrelationId,
     /// The question.
     pub request: Request,
+    /// By which approval it passed, where rules were lifted for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalId>,
 }
 
 impl Judgement {
@@ -60,6 +65,7 @@ impl Judgement {
             principal: caller.principal.name(),
             correlation_id: caller.correlation_id.clone(),
             request: self.request.clone(),
+            approval: self.approval.clone(),
         };
         let key = RecordKey::new(Kind::Judged, caller.tenant.clone(), self.decision.id.as_str());
         put(key, Expect::Any, &judged, Vec::new(), false)
@@ -80,7 +86,7 @@ impl Policies {
     ) -> Result<Judgement, Fault> {
         let (answer, request, counted) = self.answer(own, sets, (request, session), at).await?;
         let decision = self.decision(answer.verdict, at, answer.log_only)?;
-        Ok(Judgement { decision, request, counted })
+        Ok(Judgement { decision, request, counted, approval: None })
     }
 
     /// What the sets say to a request, at that time and with what was counted until then.

@@ -35,6 +35,8 @@ struct Past {
     reasons: Vec<LayerReason>,
     /// The question; several where any of them was enough, none where it is not known.
     asked: Vec<Request>,
+    /// Whether somebody had approved it: then the draft is asked without what can be lifted.
+    approved: bool,
 }
 
 impl Policies {
@@ -94,8 +96,9 @@ impl Policies {
 
 impl From<Judged> for Past {
     fn from(judged: Judged) -> Self {
-        let Judged { decision, at, principal, request, .. } = judged;
-        Self { id: decision.id, at, principal, reasons: decision.reasons, asked: vec![request] }
+        let Judged { decision, at, principal, request, approval, .. } = judged;
+        let approved = approval.is_some();
+        Self { id: decision.id, at, principal, reasons: decision.reasons, asked: vec![request], approved }
     }
 }
 
@@ -118,7 +121,7 @@ impl Past {
             }
             _ => Vec::new(),
         };
-        Self { id, at, principal: format!("agent/{agent}"), reasons, asked }
+        Self { id, at, principal: format!("agent/{agent}"), reasons, asked, approved: false }
     }
 
     /// What the draft says in place of the tenant's set, and whether that changes the answer.
@@ -126,6 +129,7 @@ impl Past {
         let others = |reason: &&LayerReason| reason.layer != PolicyLayer::Tenant;
         let others_allow = self.reasons.iter().filter(others).all(|reason| reason.allowed);
         let was_allowed = self.reasons.iter().all(|reason| reason.allowed);
+        let draft = draft.approved().filter(|_| self.approved).unwrap_or(draft);
         let mut said = self.asked.iter().map(|asked| ask(draft, asked));
         let first = said.next()?;
         let reason = if first.allowed { first } else { said.find(|other| other.allowed).unwrap_or(first) };

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 #[command(after_help = "\
 Examples:
   aegis approval wait apr_01jd9v3c4m5n6p7q8r9s0t1v2w
-  aegis approval wait apr_01jd9v3c4m5n6p7q8r9s0t1v2w --timeout 1h && aegis agent delete triage --yes")]
+  aegis approval wait apr_01jd9v3c4m5n6p7q8r9s0t1v2w --timeout 1h")]
 pub(crate) struct Arguments {
     /// The approval
     id: ApprovalId,
