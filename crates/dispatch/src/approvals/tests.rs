@@ -184,7 +184,7 @@ async fn what_nobody_decides_in_time_expires_and_is_told_apart() {
     assert!(matches!(world.find(1).await, Found::Unasked(Before::Ended(ApprovalState::Expired))));
     let late = world.approve(&first.id, None).await.unwrap_err();
     assert_eq!((late.code(), late.message().contains("it expired at")), (Code::StateInvalid, true), "{late}");
-    assert_eq!(world.in_state(ApprovalState::Expired).await, [first.id.clone()]);
+    assert!(world.in_state(ApprovalState::Expired).await.contains(&first.id));
     assert!(world.in_state(ApprovalState::Pending).await.is_empty());
     assert_ne!(world.ask(1).await.unwrap().id, first.id);
 }
