@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, audit, completions, dispatch, doctor, endpoint, freeze, governance, init, intent, invoke, key, login,
-    logout, policy, run, secret, session, tenant, thaw, up, whoami,
+    agent, approval, audit, completions, dispatch, doctor, endpoint, freeze, governance, init, intent, invoke, key,
+    login, logout, policy, run, secret, session, tenant, thaw, up, whoami,
 };
 use crate::output::Format;
 
@@ -80,6 +80,8 @@ pub(crate) enum Verb {
     Tenant(tenant::Verb),
     #[command(subcommand)]
     Policy(policy::Verb),
+    #[command(subcommand)]
+    Approval(approval::Verb),
     #[command(subcommand)]
     Audit(audit::Verb),
     Freeze(freeze::Arguments),

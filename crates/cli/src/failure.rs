@@ -112,7 +112,8 @@ impl Failure {
     /// The failure as the API would say it.
     fn body(&self) -> ErrorBody {
         if let Self::Client(ClientError::Api { body, .. }) = self {
-            return (**body).clone();
+            let suggestion = approval(body).unwrap_or_else(|| body.suggestion.clone());
+            return ErrorBody { suggestion, ..(**body).clone() };
         }
         let code = match self {
             Self::Client(error) => error.code(),
@@ -179,6 +180,15 @@ impl From<IssuerError> for Failure {
     }
 }
 
+/// What to do where somebody else has to approve it first.
+fn approval(body: &ErrorBody) -> Option<String> {
+    let id = body.details.get("approval_id")?.as_str().filter(|_| body.code == Code::ApprovalRequired)?;
+    Some(format!(
+        "`aegis approval wait {id}`, then the same again; somebody else who may operate decides: `aegis approval \
+         approve {id}`"
+    ))
+}
+
 /// Which run it was, and the end of its log.
 fn of_run(outcome: &serde_json::Value, style: Style) -> String {
     let log = outcome.pointer("/details/log").and_then(serde_json::Value::as_array);
@@ -229,6 +239,14 @@ mod tests {
         let told = |failure: Failure| failure.text(Style { colour: false }).expect("text");
         assert!(told(api(Code::NotFound)).contains("\n  code: ERR_NOT_FOUND\n"));
         assert!(!told(Failure::usage("bad", "do this")).contains("code:"));
+    }
+
+    #[test]
+    fn what_needs_approval_says_how_to_wait_and_who_decides() {
+        let fault = Fault::new(Code::ApprovalRequired, "needs approval").with("approval_id", "apr_7");
+        let body = Box::new(fault.envelope("cor_7").error);
+        let text = Failure::Client(ClientError::Api { status: 403, body }).text(Style { colour: false }).expect("text");
+        assert!(text.contains("aegis approval wait apr_7") && text.contains("aegis approval approve apr_7"), "{text}");
     }
 
     #[test]

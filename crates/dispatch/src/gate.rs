@@ -1,4 +1,5 @@
-//! The gate: every act is decided here, and every refusal is recorded before it is told.
+//! The gate: every act is decided here, and every refusal is recorded before it is told. What
+//! needs somebody's approval is asked for here, and passes by it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,11 +7,17 @@ use std::sync::Arc;
 use aegis_ledger::journal::{Denial, Journal};
 use aegis_model::operation::{Effect, ResourceKind};
 use aegis_model::record::Change;
-use aegis_model::{AgentName, Caller, Code, Decision, Fault, Operation, Principal, ReasonClass, Role, Timestamp};
-use aegis_policy::{ActionName, ContextValue, Request, Resource, Sets, Subject};
+use aegis_model::{
+    Act, AgentName, Caller, Code, Decision, Fault, Operation, Principal, ReasonClass, Role, Timestamp, approval,
+};
+use aegis_policy::{ActionName, ContextValue, PolicySet, Request, Resource, Sets, Subject};
 
-use crate::policies::{Asked, Judgement};
+use crate::approvals::Approvals;
+use crate::history::Together;
+use crate::policies::{Asked, Judgement, TenantPolicies};
 use crate::{DecisionKind, Freezes, Policies};
+
+mod approved;
 
 /// A request for an act.
 #[derive(Clone, Debug)]
@@ -34,32 +41,77 @@ pub struct Gate {
     journal: Arc<Journal>,
     policies: Arc<Policies>,
     freezes: Arc<Freezes>,
+    approvals: Arc<Approvals>,
+}
+
+/// What the policy says about an act that it does not simply deny.
+pub enum Admission {
+    /// It is allowed.
+    Allowed(Judgement),
+    /// It passes when somebody has approved it.
+    NeedsApproval(Judgement),
+}
+
+/// An act that may happen.
+pub struct Passed {
+    /// By which answer.
+    pub judgement: Judgement,
+    /// What is committed with it, besides: it passes only if that holds.
+    pub beside: Vec<Change>,
 }
 
 impl Gate {
     /// A gate over the policies and the freezes.
-    pub fn new(journal: Arc<Journal>, policies: Arc<Policies>, freezes: Arc<Freezes>) -> Self {
-        Self { journal, policies, freezes }
+    pub fn new(
+        journal: Arc<Journal>,
+        policies: Arc<Policies>,
+        freezes: Arc<Freezes>,
+        approvals: Arc<Approvals>,
+    ) -> Self {
+        Self { journal, policies, freezes, approvals }
     }
 
-    /// Lets an act pass, by the answer that is returned.
+    /// Refuses an act that nobody can let pass, and says whether somebody has to approve it.
     ///
     /// # Errors
     /// `Denied` or `Frozen`, after the refusal is in the ledger; and whatever keeps the gate
     /// from deciding or recording: then the act does not happen either.
-    pub async fn admit(&self, ask: &Ask<'_>) -> Result<Judgement, Fault> {
-        let judgement = self.policies.tallied(DecisionKind::Api, self.judge(ask)).await?;
-        if !judgement.decision.allowed {
-            let fault = denied(ask, &judgement.decision);
-            let kept = judgement.kept(ask.caller, ask.at)?;
-            self.record(ask, subject(ask), (judgement.decision, vec![kept])).await?;
-            return Err(fault);
+    pub async fn admit(&self, ask: &Ask<'_>) -> Result<Admission, Fault> {
+        let judgement = self.policies.tallied(DecisionKind::Api, self.judge_now(ask)).await?;
+        let class = judgement.decision.class;
+        if !judgement.decision.allowed && class != ReasonClass::NeedsApproval {
+            return Err(self.deny(ask, judgement, Vec::new()).await?);
         }
         if let Err(fault) = self.thawed(ask) {
             self.refused(ask, &fault).await?;
             return Err(fault);
         }
-        Ok(judgement)
+        Ok(match judgement.decision.allowed {
+            true => Admission::Allowed(judgement),
+            false => Admission::NeedsApproval(judgement),
+        })
+    }
+
+    /// Has an act be another one as well, which is decided too and counted with it.
+    ///
+    /// # Errors
+    /// As [`Gate::admit`] and [`Gate::pass`].
+    pub async fn also(&self, act: &Act, (operation, resource): (Operation, &str), body: &[u8]) -> Result<Act, Fault> {
+        let (caller, at, request_digest) = (&act.caller, act.at, act.request_digest);
+        let ask = Ask { caller, operation, resource, parameters: &[], at, request_digest };
+        let admission = self.admit(&ask).await?;
+        let path = format!("/api/v1{}", operation.path().replace("{name}", resource));
+        let asked = approval::Asked::of(operation, &path, body);
+        let Passed { judgement, beside } = self.pass(&ask, admission, asked).await?;
+        with(act, judgement, beside)
+    }
+
+    /// What the caller is told of a refusal by the policy, once that is in the ledger.
+    async fn deny(&self, ask: &Ask<'_>, judgement: Judgement, mut changes: Vec<Change>) -> Result<Fault, Fault> {
+        let fault = denied(ask, &judgement.decision);
+        changes.push(judgement.kept(ask.caller, ask.at)?);
+        self.record(ask, subject(ask), (judgement.decision, changes)).await?;
+        Ok(fault)
     }
 
     /// Records that an act was refused for a reason that is not a policy's: a freeze, or a
@@ -69,7 +121,7 @@ impl Gate {
     /// When it cannot be recorded.
     pub async fn refused(&self, ask: &Ask<'_>, fault: &Fault) -> Result<(), Fault> {
         let refusing = async {
-            let judgement = self.judge(ask).await?;
+            let judgement = self.judge_now(ask).await?;
             let decision = Decision { allowed: false, class: ReasonClass::Forbidden, ..judgement.decision };
             Ok(Judgement { decision, ..judgement })
         };
@@ -79,8 +131,13 @@ impl Gate {
         self.record(ask, subject, (decision, Vec::new())).await
     }
 
-    async fn judge(&self, ask: &Ask<'_>) -> Result<Judgement, Fault> {
+    async fn judge_now(&self, ask: &Ask<'_>) -> Result<Judgement, Fault> {
         let own = self.policies.tenant(&ask.caller.tenant).await?;
+        self.judge(ask, &own, &own.enforced).await
+    }
+
+    /// What the sets say, with `tenant` in the place of the tenant's.
+    async fn judge(&self, ask: &Ask<'_>, own: &TenantPolicies, tenant: &PolicySet) -> Result<Judgement, Fault> {
         let request = Request {
             subject: Subject::from(ask.caller),
             action: ActionName::Operation(ask.operation),
@@ -94,8 +151,8 @@ impl Gate {
             counts: BTreeMap::new(),
             document: BTreeMap::new(),
         };
-        let sets = Sets { platform: self.policies.platform(), tenant: &own.enforced, grants: None };
-        self.policies.judge(&own, &sets, Asked { request, session: None, at: ask.at }).await
+        let sets = Sets { platform: self.policies.platform(), tenant, grants: None };
+        self.policies.judge(own, &sets, Asked { request, session: None, at: ask.at }).await
     }
 
     fn thawed(&self, ask: &Ask<'_>) -> Result<(), Fault> {
@@ -128,6 +185,14 @@ impl Gate {
         });
         written.await.map_err(Fault::internal)?
     }
+}
+
+/// The act with one more answer that it was allowed by.
+pub fn with(act: &Act, judgement: Judgement, mut beside: Vec<Change>) -> Result<Act, Fault> {
+    beside.extend(act.beside.iter().cloned());
+    beside.push(judgement.kept(&act.caller, act.at)?);
+    let counted = Together::of([act.counted.clone(), judgement.counted].into_iter().flatten());
+    Ok(Act { beside, counted, ..act.clone() })
 }
 
 /// What the operation acts on, as it is written in the ledger.

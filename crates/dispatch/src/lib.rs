@@ -2,6 +2,7 @@
 //!
 //! Must not know HTTP, how policies are evaluated, or how anything is stored.
 
+pub mod approvals;
 mod ask;
 mod document;
 mod freeze;
@@ -14,8 +15,9 @@ pub mod rotation;
 pub mod run;
 mod tally;
 
+pub use approvals::{Approvals, ApprovalsParts};
 pub use freeze::Freezes;
-pub use gate::{Ask, Gate};
+pub use gate::{Admission, Ask, Gate, Passed};
 pub use history::{Counting, Histories};
 pub use orbit::{Orbit, OrbitParts};
 pub use outward::{Counted, Outward, OutwardParts};

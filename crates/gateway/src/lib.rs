@@ -28,7 +28,7 @@ mod signed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aegis_dispatch::{Freezes, Gate, Orbit, Outward, Policies, Rotator, Runs};
+use aegis_dispatch::{Approvals, Freezes, Gate, Orbit, Outward, Policies, Rotator, Runs};
 use aegis_fleet::Fleet;
 use aegis_identity::sigv4::VerifyOptions;
 use aegis_ledger::journal::Journal;
@@ -78,6 +78,8 @@ pub struct Rooms {
     pub gate: Arc<Gate>,
     /// The kill switch.
     pub freezes: Arc<Freezes>,
+    /// What somebody has to approve.
+    pub approvals: Arc<Approvals>,
     /// What left boxes, to look at.
     pub outward: Arc<Outward>,
     /// Policies to look at.

@@ -5,8 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_dispatch::{Ask, Judgement};
+use aegis_dispatch::{Ask, Judgement, Passed};
 use aegis_model::act::DecisionMark;
+use aegis_model::approval::Asked;
 use aegis_model::operation::{Effect, ResourceKind};
 use aegis_model::port::Occupant;
 use aegis_model::{Act, Caller, Code, CorrelationId, Fault, Operation};
@@ -110,13 +111,16 @@ async fn admitted(
     let subject = resource_of(operation, &caller, &parameters);
     let at = app.rooms.clock.now();
     let ask = Ask { caller: &caller, operation, resource: &subject, parameters: &parameters, at, request_digest };
-    let judgement = app.rooms.gate.admit(&ask).await?;
+    let admission = app.rooms.gate.admit(&ask).await?;
     owed.admit(app, &caller.tenant)?;
     let mut wish = idempotency::wish(operation, &caller, &parts.headers)?;
     if let Some(replayed) = idempotency::replayed(app, &caller, &mut wish, request_digest, at).await? {
         return Ok(replayed);
     }
-    let act = act(&ask, judgement, wish.clone())?;
+    // Whoever repeats what was approved and done is told what came of it, and asks nobody anew.
+    let path = format!("/api/v1{}", parts.uri.path_and_query().map_or("", |path| path.as_str()));
+    let passed = app.rooms.gate.pass(&ask, admission, Asked::of(operation, &path, &body)).await?;
+    let act = act(&ask, passed, wish.clone())?;
     let query = parts.uri.query().unwrap_or("").to_owned();
     let asked = parameters.clone();
     let holder = Holder::new(app, known);
@@ -189,11 +193,12 @@ async fn settled(
     Err(fault)
 }
 
-fn act(ask: &Ask<'_>, judgement: Judgement, wish: Option<Wish>) -> Result<Act, Fault> {
-    let beside = match ask.operation.effect() {
-        Effect::Read => Vec::new(),
-        Effect::Change | Effect::Control => vec![judgement.kept(ask.caller, ask.at)?],
-    };
+fn act(ask: &Ask<'_>, passed: Passed, wish: Option<Wish>) -> Result<Act, Fault> {
+    let Passed { judgement, mut beside } = passed;
+    match ask.operation.effect() {
+        Effect::Read => {}
+        Effect::Change | Effect::Control => beside.push(judgement.kept(ask.caller, ask.at)?),
+    }
     let Judgement { decision, counted, .. } = judgement;
     Ok(Act {
         caller: ask.caller.clone(),

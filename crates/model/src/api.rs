@@ -1,6 +1,7 @@
 //! The bodies of requests and answers: shared by the server, the SDK and the command line,
 //! and the source of the schemas in OpenAPI.
 
+mod approval;
 mod identity;
 mod intent;
 mod key;
@@ -18,6 +19,7 @@ use crate::ledger::Entry;
 use crate::manifest::Manifest;
 use crate::run::{LogLine, Mode};
 use crate::time::Timestamp;
+pub use approval::{ApprovalApprove, ApprovalDeny, ApprovalListQuery, ApprovalViewQuery, StandingWish};
 pub use identity::{Identity, IdentityToken, IdentityTokenWish, WorkloadIdentity};
 pub use intent::{DispatchRequest, Dispatched, GovernanceAnswer, IntentSet};
 pub use key::{AwsKey, EncryptionKeyRotated, KeyCreate, KeyCreated};

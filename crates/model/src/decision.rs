@@ -43,6 +43,8 @@ pub enum ReasonClass {
     Forbidden,
     /// A rule could not be evaluated, so the answer is no.
     EvaluationFailed,
+    /// Only rules forbid it that somebody may lift for this one act, by approving it.
+    NeedsApproval,
 }
 
 /// What one set said.

@@ -233,6 +233,12 @@ codes! {
         ["the role of the key is too weak: an operator deploys and invokes, an admin approves, deletes and makes keys",
          "a rule beyond roles: no key makes or stops a stronger one, and only a platform admin acts on everything or on another tenant",
          "a run ended with it: something in the box broke the rules of its door, and the box was ended"];
+    /// The policy asks that somebody approves this act first.
+    ApprovalRequired = "ERR_APPROVAL_REQUIRED", Permission, 403, "whoever may operate and did not ask decides with `aegis approval approve ID`; then ask the same again",
+        ["a rule of the tenant carries `@approval`; `details.sentence` says who should decide, `aegis approval wait ID` waits for it",
+         "it was approved and is done: an approval lets an act pass once, `--for` lets it pass for a while",
+         "the request was changed after it was approved: any other argument is another act",
+         "the policies were changed since it was approved"];
     /// Something inside a box wants to reach what it has no grant for.
     EgressDenied = "ERR_EGRESS_DENIED", Permission, 403, "an operator sees why with `aegis policy denials`; an admin grants it in the manifest",
         ["no grant of the agent names the host, the port, the method or the path; `aegis policy denials --suggest` writes the grant that would",

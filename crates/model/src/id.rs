@@ -225,6 +225,11 @@ generated_id!(
     StepId, "stp_"
 );
 
+generated_id!(
+    /// A question to people whether one act may happen, and their answer.
+    ApprovalId, "apr_"
+);
+
 /// Longest id of a session.
 pub const SESSION_ID_LENGTH_MAX: usize = 256;
 

@@ -6,6 +6,7 @@
 pub mod act;
 pub mod agent;
 pub mod api;
+pub mod approval;
 pub mod boxes;
 pub mod caller;
 pub mod counter;
@@ -39,7 +40,8 @@ pub use caller::{Caller, Principal, Role};
 pub use decision::{Decision, ReasonClass};
 pub use error::{Category, Code, Fault};
 pub use id::{
-    AgentName, CorrelationId, DecisionId, EndpointName, KeyId, PolicyName, RunId, SecretName, SessionId, TenantId,
+    AgentName, ApprovalId, CorrelationId, DecisionId, EndpointName, KeyId, PolicyName, RunId, SecretName, SessionId,
+    TenantId,
 };
 pub use operation::Operation;
 pub use outcome::Outcome;

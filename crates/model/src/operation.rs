@@ -226,6 +226,11 @@ operations! {
     GovernanceView "governance_view" Get "/governance/{service}/{intent}" Read Read Tenant "Show the record that governs an intent.";
     GovernanceSet "governance_set" Put "/governance/{service}/{intent}" Administer Change Tenant "Set the record that governs an intent.";
     GovernanceDelete "governance_delete" Delete "/governance/{service}/{intent}" Administer Change Tenant "Delete the record that governs an intent; nobody may ask for it then.";
+    ApprovalList "approval_list" Get "/approvals" Read Read Tenant "List what somebody has to approve, or has decided, newest first.";
+    ApprovalView "approval_view" Get "/approvals/{approval_id}" Read Read Tenant "Show an approval; with `wait_ms`, once it is not pending any more.";
+    ApprovalApprove "approval_approve" Post "/approvals/{approval_id}/approve" Operate Change Tenant "Let the act pass that somebody else has asked for: once, or for a while.";
+    ApprovalDeny "approval_deny" Post "/approvals/{approval_id}/deny" Operate Change Tenant "Reject the act that somebody else has asked for.";
+    ApprovalWithdraw "approval_withdraw" Post "/approvals/{approval_id}/withdraw" Operate Control Tenant "Take back what was asked for, or what was approved and is not used yet.";
     DecisionList "decision_list" Get "/decisions" Read Read Tenant "List the decisions about what agents wanted to reach, newest first.";
     LedgerCheckpoint "ledger_checkpoint" Get "/ledger/checkpoint" Read Read Tenant "Sign and show the head of the tenant's ledger.";
     LedgerEntries "ledger_entries" Get "/ledger/entries" Read Read Tenant "Read ledger entries by position.";
@@ -246,6 +251,18 @@ impl Operation {
     /// Whether its body holds a secret: then no message repeats what is wrong with the body.
     pub const fn carries_secret(self) -> bool {
         matches!(self, Self::SecretSet | Self::SecretRotate | Self::RotationPropose)
+    }
+
+    /// Whether it is about approvals themselves: what decides about them never needs one.
+    pub const fn is_about_approvals(self) -> bool {
+        matches!(
+            self,
+            Self::ApprovalList
+                | Self::ApprovalView
+                | Self::ApprovalApprove
+                | Self::ApprovalDeny
+                | Self::ApprovalWithdraw
+        )
     }
 
     /// The operation of that name.

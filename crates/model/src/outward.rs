@@ -164,7 +164,7 @@ impl From<ReasonClass> for Refusal {
     fn from(class: ReasonClass) -> Self {
         match class {
             ReasonClass::Permitted | ReasonClass::NotPermitted => Self::NotPermitted,
-            ReasonClass::Forbidden => Self::Forbidden,
+            ReasonClass::Forbidden | ReasonClass::NeedsApproval => Self::Forbidden,
             ReasonClass::EvaluationFailed => Self::EvaluationFailed,
         }
     }

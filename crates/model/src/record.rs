@@ -63,6 +63,9 @@ kinds! {
     Intent "intent" [];
     /// What governs an intent.
     Governance "governance" [];
+    /// A question to people whether an act may happen, and their answer; final when it was used,
+    /// rejected, withdrawn, or asked anew.
+    Approval "approval" ["state", "action", "standing"];
     /// A secret, sealed.
     Secret "secret" ["state", "rotated"];
     /// A freeze.

@@ -44,9 +44,14 @@ impl SecurityChange {
     /// where it approves its own grants, which its changes say.
     pub fn of(operation: Operation, changes: &[Change]) -> Option<Self> {
         match operation {
-            Operation::PolicyApply | Operation::PolicyRollback | Operation::PolicySet | Operation::PolicyDelete => {
-                Some(Self::Policy)
-            }
+            Operation::PolicyApply
+            | Operation::PolicyRollback
+            | Operation::PolicySet
+            | Operation::PolicyDelete
+            | Operation::GovernanceSet
+            | Operation::GovernanceDelete
+            | Operation::IntentSet
+            | Operation::IntentDelete => Some(Self::Policy),
             Operation::VersionApprove | Operation::VersionRevoke | Operation::AgentObserve => Some(Self::Grant),
             Operation::AgentDeploy => changes.iter().any(approves).then_some(Self::Grant),
             Operation::KeyCreate

@@ -107,11 +107,11 @@ fn in_order(set: &PolicySet) -> Vec<&Policy> {
     policies
 }
 
-/// Every reason is a sentence for people.
+/// Every reason, and every approval, is a sentence for people.
 fn reasoned(source: &PolicySource, policies: &[&Policy]) -> Result<(), Vec<PolicyProblem>> {
     let problem = |(index, policy): (usize, &&Policy)| {
         let message = reason::problem(policy)?;
-        Some(at(source, nesting::rule_start(&source.text, index), message.to_owned()))
+        Some(at(source, nesting::rule_start(&source.text, index), message))
     };
     let problems: Vec<PolicyProblem> = policies.iter().enumerate().filter_map(problem).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }

@@ -80,7 +80,9 @@ pub(crate) fn decide_by(
     let for_agents = request.subject.kind == SubjectKind::Agent && of_the_api;
     let sets = &Sets { grants: sets.grants.filter(|_| !for_agents), ..*sets };
     let policy_hash = hash_of(sets);
+    let may_be_lifted = matches!(request.action, ActionName::Operation(it) if !it.is_about_approvals());
     let ask = |layer: PolicyLayer, set: &PolicySet, facts: &Facts| match set.layer() == layer {
+        true if may_be_lifted => liftable(set, facts, &evaluate),
         true => evaluate(set, facts),
         false => failed(layer, format!("the set handed in as `{}` is another one", layer.as_str())),
     };
@@ -105,6 +107,17 @@ pub(crate) fn decide_by(
     joined(reasons, policy_hash)
 }
 
+/// What a set says; where all that forbids may be lifted by somebody's approval, it says so.
+fn liftable(set: &PolicySet, facts: &Facts, evaluate: impl Fn(&PolicySet, &Facts) -> LayerReason) -> LayerReason {
+    let reason = evaluate(set, facts);
+    match set.approved() {
+        Some(approved) if reason.class == ReasonClass::Forbidden && evaluate(approved, facts).allowed => {
+            LayerReason { class: ReasonClass::NeedsApproval, ..reason }
+        }
+        _ => reason,
+    }
+}
+
 /// Which layer the third set is of.
 const fn third_layer(action: ActionName) -> PolicyLayer {
     match action {
@@ -112,6 +125,9 @@ const fn third_layer(action: ActionName) -> PolicyLayer {
         ActionName::Operation(_) | ActionName::Grant(_) => PolicyLayer::Grants,
     }
 }
+
+/// Most rules, and most failures, that one set names for one answer.
+const TOLD_MAX: usize = 100;
 
 /// What a set says, looking only at the rules that can match.
 pub(crate) fn sliced(set: &PolicySet, facts: &Facts) -> LayerReason {
@@ -152,8 +168,15 @@ impl Tally {
             (true, true, true) => (ReasonClass::NotPermitted, Vec::new()),
             (true, true, false) => (ReasonClass::Permitted, self.permits),
         };
-        LayerReason { layer, allowed: class == ReasonClass::Permitted, class, policies, errors: self.errors }
+        let (policies, errors) = (told(policies), told(self.errors));
+        LayerReason { layer, allowed: class == ReasonClass::Permitted, class, policies, errors }
     }
+}
+
+/// As many as somebody reads: thousands of rules may decide the same.
+fn told(mut all: Vec<String>) -> Vec<String> {
+    all.truncate(TOLD_MAX);
+    all
 }
 
 fn not_permitted(layer: PolicyLayer) -> LayerReason {
@@ -170,12 +193,16 @@ fn joined(reasons: Vec<LayerReason>, policy_hash: String) -> Verdict {
     let says = |class: ReasonClass| reasons.iter().any(|reason| reason.class == class);
     let class = if allowed {
         ReasonClass::Permitted
+    } else if reasons.is_empty() {
+        ReasonClass::NotPermitted
     } else if says(ReasonClass::EvaluationFailed) {
         ReasonClass::EvaluationFailed
     } else if says(ReasonClass::Forbidden) {
         ReasonClass::Forbidden
-    } else {
+    } else if says(ReasonClass::NotPermitted) {
         ReasonClass::NotPermitted
+    } else {
+        ReasonClass::NeedsApproval
     };
     Verdict { allowed, class, reasons, policy_hash }
 }

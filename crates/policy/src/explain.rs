@@ -2,6 +2,8 @@
 //! which permits were nearest to allowing it. Somebody inside a box never sees this.
 //! Must not know how to decide: it asks `decide`.
 
+use std::collections::HashSet;
+
 use aegis_model::decision::{LayerReason, PolicyLayer, ReasonClass};
 use cedar_policy::Effect;
 use serde::Serialize;
@@ -26,6 +28,9 @@ pub struct Rule {
     /// What it says to whoever is refused by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who should decide about what it forbids, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
 }
 
 /// The part of a permit that was not met.
@@ -108,7 +113,8 @@ pub fn explain(sets: &Sets<'_>, request: &Request) -> Explanation {
 
 fn layer(reason: LayerReason, set: Option<&PolicySet>, facts: Option<&Facts>) -> LayerExplanation {
     let rules = set.map(PolicySet::rules).unwrap_or_default();
-    let determining = rules.iter().filter(|rule| reason.policies.iter().any(|id| *id == rule.policy.id().to_string()));
+    let decided: HashSet<&str> = reason.policies.iter().map(String::as_str).collect();
+    let determining = rules.iter().filter(|rule| decided.contains(AsRef::<str>::as_ref(rule.policy.id())));
     let determining = determining.map(written).collect();
     let nearest = match (reason.class, facts) {
         (ReasonClass::NotPermitted, Some(facts)) => nearest(rules, facts),
@@ -120,7 +126,8 @@ fn layer(reason: LayerReason, set: Option<&PolicySet>, facts: Option<&Facts>) ->
 
 fn written(rule: &CompiledRule) -> Rule {
     let reason = reason::of(&rule.policy).map(str::to_owned);
-    Rule { id: rule.policy.id().to_string(), text: rule.policy.to_string(), reason }
+    let approval = reason::approval_of(&rule.policy).map(str::to_owned);
+    Rule { id: rule.policy.id().to_string(), text: rule.policy.to_string(), reason, approval }
 }
 
 /// The permits for this action of which exactly one part is not met; those that lack only

@@ -38,7 +38,7 @@ pub struct UnslicedSets<'a> {
     pub grants: Option<&'a Unsliced>,
 }
 
-/// Decides like [`crate::decide`], but looks at every rule, and is told time and counters whether
+/// Decides like [`crate::decide`], but knows no approvals, looks at every rule, and is told time and counters whether
 /// or not a rule looks at them.
 pub fn decide_unsliced(unsliced: &UnslicedSets<'_>, request: &Request) -> Verdict {
     decide_by(&unsliced.sets, request, Looks::ALL, |set, facts| evaluate(unsliced, set, facts))

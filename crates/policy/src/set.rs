@@ -53,6 +53,7 @@ pub struct PolicySet {
     rules: Vec<CompiledRule>,
     slices: Slices,
     looks: Looks,
+    approved: Option<Box<PolicySet>>,
 }
 
 impl PolicySet {
@@ -94,6 +95,7 @@ impl PolicySet {
             rules: Vec::new(),
             slices: Slices::default(),
             looks: Looks::default(),
+            approved: None,
         }
     }
 
@@ -123,6 +125,18 @@ impl PolicySet {
         found.and_then(|rule| reason::of(&rule.policy))
     }
 
+    /// Who should decide about what the rule with this id forbids, and why: its `@approval`.
+    pub fn approval_of(&self, rule_id: &str) -> Option<&str> {
+        let found = self.rules.iter().find(|rule| AsRef::<str>::as_ref(rule.policy.id()) == rule_id);
+        found.and_then(|rule| reason::approval_of(&rule.policy))
+    }
+
+    /// The set without the forbids that somebody may lift for one act: those with `@approval`.
+    /// `None` where there are none, and for every set but a tenant's own.
+    pub fn approved(&self) -> Option<&Self> {
+        self.approved.as_deref()
+    }
+
     /// What any of its rules looks at beside the request's own context.
     pub fn looks_at(&self) -> Looks {
         self.looks
@@ -138,8 +152,26 @@ impl PolicySet {
         self.rules.is_empty()
     }
 
-    /// Lays out rules that were checked.
+    /// Lays out rules that were checked; a tenant's a second time without those that somebody may
+    /// lift, where there are any.
     pub(crate) fn lay_out(
+        layer: PolicyLayer,
+        sources: &[PolicySource],
+        counters: &[Counter],
+        policies: Vec<Policy>,
+    ) -> Result<Self, Vec<PolicyProblem>> {
+        let is_liftable = |policy: &Policy| reason::approval_of(policy).is_some();
+        let approved = match layer == PolicyLayer::Tenant && policies.iter().any(is_liftable) {
+            true => {
+                let staying = policies.iter().filter(|policy| !is_liftable(policy)).cloned().collect();
+                Some(Box::new(Self::lay_out_once(layer, sources, counters, staying)?))
+            }
+            false => None,
+        };
+        Ok(Self { approved, ..Self::lay_out_once(layer, sources, counters, policies)? })
+    }
+
+    fn lay_out_once(
         layer: PolicyLayer,
         sources: &[PolicySource],
         counters: &[Counter],
@@ -158,7 +190,7 @@ impl PolicySet {
         }
         let hash = hash_of(layer, sources, counters);
         let (sources, counters) = (sources.to_vec(), counters.to_vec());
-        Ok(Self { layer, sources, counters, hash, rules, slices, looks })
+        Ok(Self { layer, sources, counters, hash, rules, slices, looks, approved: None })
     }
 
     /// The rules, laid out.

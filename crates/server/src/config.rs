@@ -12,10 +12,12 @@ use serde::Deserialize;
 
 use crate::keys::KeysConfig;
 
+mod approvals;
 mod egress;
 mod identity;
 mod issuer;
 
+use approvals::ApprovalsConfig;
 use egress::EgressConfig;
 use identity::IdentityConfig;
 use issuer::IssuerConfig;
@@ -127,6 +129,8 @@ pub struct Config {
     pub boxes: BoxesConfig,
     /// The way out of them.
     pub egress: EgressConfig,
+    /// What somebody has to approve.
+    pub approvals: ApprovalsConfig,
     /// Logs.
     pub log: LogConfig,
     /// How long running requests may go on after the first SIGTERM.
@@ -276,6 +280,7 @@ impl Default for Config {
             keys: KeysConfig::default(),
             boxes: BoxesConfig::default(),
             egress: EgressConfig::default(),
+            approvals: ApprovalsConfig::default(),
             log: LogConfig::default(),
             drain_timeout_ms: 30_000,
         }
@@ -464,6 +469,7 @@ impl Config {
             return Err(ConfigError::Issuer { issuer: names.into_iter().collect::<Vec<_>>().join(", "), problem });
         }
         self.egress.check()?;
+        self.approvals.check()?;
         match bounds.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
             Some((name, _, min, max)) => Err(ConfigError::OutOfBounds { name, min: *min, max: *max }),
             None => Ok(()),
@@ -526,6 +532,12 @@ mod tests {
         assert!(matches!(check("lisen = \"127.0.0.1:1\""), Err(ConfigError::Invalid { .. })));
         assert!(matches!(check("[http]\nkey_burst = 0"), Err(ConfigError::OutOfBounds { .. })));
         assert!(matches!(check("[boxes]\nalive_max = 0"), Err(ConfigError::OutOfBounds { .. })));
+        let approvals = |time: &str| check(&format!("[approvals]\nexpires_after = \"{time}\""));
+        for good in ["1m", "7d", "90m"] {
+            assert!(approvals(good).is_ok(), "{good}");
+        }
+        assert!(matches!(approvals("59s"), Err(ConfigError::OutOfBounds { .. })));
+        assert!(matches!(approvals("8d"), Err(ConfigError::OutOfBounds { .. })));
         assert!(matches!(check("[auth]\nclock_skew_max_s = 901"), Err(ConfigError::OutOfBounds { .. })));
         let issuer = |rest: &str| format!("[[auth.issuers]]\nissuer = \"https://i.example\"\n{rest}");
         let rule = "rules = [{tenant = \"acme\", role = \"viewer\"}]";

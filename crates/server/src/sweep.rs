@@ -1,6 +1,6 @@
 //! Background work: expired answers of idempotency keys are removed, what was counted when no
-//! window sees it any more, and records of what left boxes when they are old. The ledger keeps
-//! its entries.
+//! window sees it any more, and decisions, approvals and records of what left boxes when they are
+//! old. The ledger keeps its entries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,8 @@ const PAUSE: Duration = Duration::from_secs(10 * 60);
 const PAGE: usize = 500;
 /// How many hours back are looked at: what is older was swept, or the server was down longer.
 const HOURS_BACK: u64 = 24 * 7;
-/// For how long decisions, and records of what left boxes, are kept.
+/// For how long decisions, approvals, and records of what left boxes are kept. No approval lasts
+/// longer.
 const DECISIONS_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// Sweeps now and then until `stop` changes.
@@ -44,7 +45,7 @@ async fn sweep(store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
             while sweep_hour(store, clock, &tenant, hour).await? == PAGE {}
         }
         history::sweep(store, &tenant, clock.now()).await?;
-        for kind in [Kind::Outward, Kind::Judged] {
+        for kind in [Kind::Outward, Kind::Judged, Kind::Approval] {
             while sweep_decisions(store, clock, (&tenant, kind), oldest_ms).await? == PAGE {}
         }
     }

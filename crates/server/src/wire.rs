@@ -10,7 +10,9 @@ use aegis_adapters::logs::DiskLogs;
 use aegis_adapters::objects::DiskObjects;
 use aegis_dispatch::rotation::RotatorParts;
 use aegis_dispatch::run::Parts;
-use aegis_dispatch::{Freezes, Gate, Orbit, OrbitParts, Outward, OutwardParts, Policies, Rotator, Runs};
+use aegis_dispatch::{
+    Approvals, ApprovalsParts, Freezes, Gate, Orbit, OrbitParts, Outward, OutwardParts, Policies, Rotator, Runs,
+};
 use aegis_fleet::session::admission::{Admission, Room};
 use aegis_fleet::session::{SessionParts, Sessions};
 use aegis_fleet::{CodeDirectories, Fleet, Tiers};
@@ -80,7 +82,8 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
     let fleet = Arc::new(Fleet::new(Arc::clone(&journal), Arc::clone(&ports.objects)));
     let freezes = Arc::new(Freezes::load(Arc::clone(&journal)).await?);
     let policies = Arc::new(wire_policies(&ports, &journal, &fleet)?);
-    let gate = Arc::new(Gate::new(Arc::clone(&journal), Arc::clone(&policies), Arc::clone(&freezes)));
+    let approvals = wire_approvals(config, &ports, (&journal, &policies));
+    let gate = wire_gate(&journal, &policies, (&freezes, &approvals));
     let outward = wire_outward(&ports, &journal, (&policies, &freezes));
     let tiers = wire_tiers(config, data, &ports.clock).await;
     let door = Arc::new(DoorService::default());
@@ -114,6 +117,7 @@ pub async fn house(config: &Config, data: &DataDir, url: &str) -> Result<House, 
         orbit,
         gate,
         freezes,
+        approvals,
         outward: Arc::clone(&outward),
         policies,
         fleet,
@@ -266,6 +270,29 @@ fn wire_fetch(config: &Config) -> Result<Arc<dyn Fetch>, StartError> {
 fn wire_policies(ports: &Ports, journal: &Arc<Journal>, fleet: &Arc<Fleet>) -> Result<Policies, StartError> {
     let means = (Arc::clone(&ports.entropy), Arc::clone(&ports.clock));
     Ok(Policies::new(Arc::clone(journal), Arc::clone(fleet), means)?)
+}
+
+fn wire_gate(
+    journal: &Arc<Journal>,
+    policies: &Arc<Policies>,
+    (freezes, approvals): (&Arc<Freezes>, &Arc<Approvals>),
+) -> Arc<Gate> {
+    let (freezes, approvals) = (Arc::clone(freezes), Arc::clone(approvals));
+    Arc::new(Gate::new(Arc::clone(journal), Arc::clone(policies), freezes, approvals))
+}
+
+fn wire_approvals(
+    config: &Config,
+    ports: &Ports,
+    (journal, policies): (&Arc<Journal>, &Arc<Policies>),
+) -> Arc<Approvals> {
+    Approvals::new(ApprovalsParts {
+        journal: Arc::clone(journal),
+        policies: Arc::clone(policies),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+        expires_after_ms: config.approvals.expires_after.as_millis(),
+    })
 }
 
 fn wire_outward(

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use aegis_model::api::{
-    ConsistencyQuery, DecisionListQuery, DispatchRequest, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish,
-    IntentSet, InvokeRequest, KeyCreate, LogQuery, PageQuery, PolicyApply, PolicyAsk, PolicyDraft, PolicyDraftSet,
-    PolicyReplay, PolicyRollback, PolicySet, PolicyTest, ProofQuery, RotationProposal, RotationSet, RunListQuery,
-    SecretRotate, SecretSet, SessionListQuery, TenantCreate, ThawRequest,
+    ApprovalApprove, ApprovalDeny, ApprovalListQuery, ApprovalViewQuery, ConsistencyQuery, DecisionListQuery,
+    DispatchRequest, EndpointSet, EntriesQuery, FreezeRequest, IdentityTokenWish, IntentSet, InvokeRequest, KeyCreate,
+    LogQuery, PageQuery, PolicyApply, PolicyAsk, PolicyDraft, PolicyDraftSet, PolicyReplay, PolicyRollback, PolicySet,
+    PolicyTest, ProofQuery, RotationProposal, RotationSet, RunListQuery, SecretRotate, SecretSet, SessionListQuery,
+    TenantCreate, ThawRequest,
 };
 use aegis_model::exec::ExecRequest;
 use aegis_model::freeze::FreezeTarget;
 use aegis_model::policy::PolicyMode;
 use aegis_model::secret::SecretValue;
-use aegis_model::{Code, Fault, KeyId, Operation, RunId, Timestamp};
+use aegis_model::{ApprovalId, Code, Fault, KeyId, Operation, RunId, Timestamp};
 use aegis_sdk::{Client, ClientError, ClientOptions, Deployment};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -179,6 +180,7 @@ async fn call_all(client: &Client) {
     intents(client, &page).await;
     let _ = client.policy_test(&PolicyTest { draft: None, cases: Vec::new() }).await;
     let _ = client.policy_explain(&ask).await;
+    approvals(client).await;
     let _ = client.decision_list(&DecisionListQuery::default()).await;
     let _ = client.ledger_checkpoint().await;
     let _ = client.ledger_key_rotate().await;
@@ -224,6 +226,19 @@ async fn intents(client: &Client, page: &PageQuery) {
     let _ = client.governance_delete("billing", "refund").await;
 }
 
+fn approval_id() -> ApprovalId {
+    ApprovalId::generate(Timestamp::from_millis(1), [7; 10])
+}
+
+async fn approvals(client: &Client) {
+    let id = approval_id();
+    let _ = client.approval_list(&ApprovalListQuery::default()).await;
+    let _ = client.approval_view(&id, &ApprovalViewQuery { wait_ms: Some(5) }).await;
+    let _ = client.approval_approve(&id, &ApprovalApprove::default()).await;
+    let _ = client.approval_deny(&id, &ApprovalDeny::default()).await;
+    let _ = client.approval_withdraw(&id).await;
+}
+
 async fn secrets(client: &Client, page: &PageQuery) {
     let (name, value) = ("triage".parse().expect("name"), || SecretValue::new("x".to_owned()));
     let program = RotationSet { agent: "triage".parse().expect("a name"), agent_version: None, overlap_ms: None };
@@ -248,6 +263,7 @@ async fn every_operation_goes_where_the_table_says() {
     let filled = |operation: &Operation| {
         let path = operation.path().replace("{name}", "triage").replace("{version}", "3").replace("{endpoint}", "prod");
         let path = path.replace("{key_id}", key_id().as_str()).replace("{tenant}", "acme");
+        let path = path.replace("{approval_id}", approval_id().as_str());
         let path = path.replace("{policy}", "no-prod").replace("{revision}", "7");
         let path = path.replace("{service}", "billing").replace("{intent}", "refund");
         let run = RunId::generate(Timestamp::from_millis(1), [7; 10]);

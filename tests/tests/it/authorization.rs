@@ -12,6 +12,15 @@ const UNCOVERED: [&str; 0] = [];
 struct Ids {
     key: String,
     run: String,
+    /// One for each operation that ends it.
+    approvals: [(Operation, String); 3],
+}
+
+impl Ids {
+    fn approval(&self, operation: Operation) -> &str {
+        let own = self.approvals.iter().find(|(of, _)| *of == operation);
+        own.unwrap_or(&self.approvals[0]).1.as_str()
+    }
 }
 
 /// A path of the operation with parameters that exist in the admin's tenant.
@@ -23,6 +32,7 @@ fn path(operation: Operation, ids: &Ids) -> String {
         .replace("{session_id}", "victim")
         .replace("{path}", "file")
         .replace("{policy}", "own-tenant")
+        .replace("{approval_id}", ids.approval(operation))
         .replace("{revision}", "0")
         .replace("{service}", "billing")
         .replace("{intent}", "refund")
@@ -51,6 +61,7 @@ fn body(operation: Operation) -> &'static str {
         Operation::PolicyDiff => r#"{"policies":[]}"#,
         Operation::PolicyTest => r#"{"cases":[{"name":"n","ask":{"action":"agent_list"},"expect":"allow"}]}"#,
         Operation::PolicyExplain => r#"{"action":"agent_list"}"#,
+        Operation::ApprovalApprove | Operation::ApprovalDeny => r#"{"reason":"as the test says"}"#,
         Operation::SessionExec => r#"{"command":["sh","-c","echo > file"]}"#,
         Operation::FreezeSet | Operation::FreezeLift => r#"{"target":"agent/victim"}"#,
         _ => "",
@@ -87,7 +98,20 @@ fn world() -> (TestServer, Ids) {
     let late = server.admin("POST", "/api/v1/agents/victim/invocations", late);
     assert_eq!(late.code(), "ERR_TIMED_OUT", "{}", late.text);
     let run = late.json()["error"]["details"]["outcome"]["run_id"].as_str().unwrap().to_owned();
-    (server, Ids { key, run })
+    let rule =
+        r#"@approval("Anybody else.") forbid (principal, action == Action::"agent_view", resource == Agent::"asked");"#;
+    let set = serde_json::json!({"text": rule}).to_string();
+    assert_eq!(server.admin("PUT", "/api/v1/policies/asked", &set).status, 200);
+    let approvals = [Operation::ApprovalApprove, Operation::ApprovalDeny, Operation::ApprovalWithdraw];
+    let approvals = approvals.map(|operation| (operation, approval(&server, &server.admin, operation)));
+    (server, Ids { key, run, approvals })
+}
+
+/// An approval that this key asks for.
+fn approval(server: &TestServer, key: &str, of: Operation) -> String {
+    let asked = server.with_key(key, "GET", &format!("/api/v1/agents/asked?for={}", of.as_str()), "");
+    assert_eq!(asked.code(), "ERR_APPROVAL_REQUIRED", "{}", asked.text);
+    asked.json()["error"]["details"]["approval_id"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -142,16 +166,20 @@ fn a_role_that_is_too_weak_is_refused_and_recorded() {
         }
     }
     let entries = server.admin("GET", "/api/v1/ledger/entries?limit=500", "").json();
+    // What the world needed an approval for is refused too.
     let denials = entries["items"].as_array().unwrap().iter().filter(|item| item["entry"]["kind"] == "denial");
-    let recorded: Vec<&str> = denials.map(|item| item["entry"]["action"].as_str().unwrap()).collect();
+    let recorded = denials.map(|item| item["entry"]["action"].as_str().unwrap());
+    let recorded: Vec<&str> = recorded.filter(|action| *action != "agent_view").collect();
     assert_eq!(recorded, refused);
 }
 
 #[test]
 fn a_role_that_is_strong_enough_passes() {
-    let (server, ids) = world();
+    let (server, mut ids) = world();
     for (role, strongest) in [("viewer", ActionGroup::Read), ("operator", ActionGroup::Operate)] {
         let key = server.key(role);
+        // Of those who are no admins, only whoever asked takes it back.
+        ids.approvals[2].1 = approval(&server, &key, Operation::ApprovalWithdraw);
         for operation in Operation::ALL.iter().filter(|operation| operation.group() <= strongest) {
             let answer = ask(&server, *operation, Some(&key), &ids);
             assert!((200..300).contains(&answer.status), "{role} {operation:?} {}", answer.text);

@@ -6,6 +6,7 @@
 )]
 
 mod alerts;
+mod approvals;
 mod authorization;
 mod bundles;
 mod cli;

@@ -205,3 +205,28 @@ fn a_repeated_dispatch_is_answered_and_not_done_again() {
     assert_eq!((again.status, again.json()), (200, first.json()));
     refused(&dispatch(&server, json!({})), "Rate limit exceeded");
 }
+
+#[test]
+fn a_record_that_was_deleted_and_made_anew_is_the_new_one() {
+    let server = world();
+    govern(&server, json!({}));
+    assert_eq!(dispatch(&server, json!({})).status, 200);
+    assert_eq!(server.admin("DELETE", "/api/v1/governance/billing/refund", "").status, 204);
+    check_refused(&server, json!({"enabled": false}), "Policy is disabled");
+}
+
+#[test]
+fn what_an_intent_asked_for_is_done_again_only_by_asking_again() {
+    let server = world();
+    govern(&server, json!({}));
+    let late = server.admin("PUT", "/api/v1/intents/billing/refund", r#"{"agent":"refunds","timeout_ms":1}"#);
+    assert_eq!(late.status, 200);
+    let failed = dispatch(&server, json!({}));
+    assert_eq!(failed.code(), "ERR_TIMED_OUT", "{}", failed.text);
+    assert_eq!(failed.json()["error"]["details"]["governance"]["allowed"], true);
+    let run = failed.json()["error"]["details"]["outcome"]["run_id"].as_str().unwrap().to_owned();
+    let again = server.admin("POST", &format!("/api/v1/runs/{run}/retry"), "");
+    assert_eq!(again.code(), "ERR_STATE_INVALID", "{}", again.text);
+    let wild = json!({"service": "billing\n", "intent": "refund"}).to_string();
+    assert_eq!(server.admin("POST", "/dispatch", &wild).code(), "ERR_VALIDATION");
+}

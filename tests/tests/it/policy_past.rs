@@ -64,6 +64,9 @@ fn what_is_wrong_with_a_counter_is_named() {
     let read = apply(&server, OWN, counter(json!(["agent_list"])));
     assert!(read.status == 422 && read.text.contains("cannot be counted"), "{}", read.text);
     assert_eq!(read.json()["error"]["details"]["pointer"], "/counters/0/actions");
+    let session = json!([{"name": "keys", "actions": ["key_create"], "per": ["session"], "window": "1h"}]);
+    let session = apply(&server, OWN, session);
+    assert!(session.status == 422 && session.text.contains("session"), "{}", session.text);
     let unknown = apply(&server, OWN, counter(json!(["fly"])));
     assert!(unknown.status == 422 && unknown.text.contains("fly"), "{}", unknown.text);
 }
@@ -111,4 +114,55 @@ fn decisions_of_the_past_show_what_a_draft_would_change() {
     assert_eq!(server.admin("POST", "/api/v1/policies/replay", &same).json()["changed"], 0);
     let live = server.admin("GET", "/api/v1/policies", "").json();
     assert_eq!(live["revision"], 0, "nothing of a draft is in force");
+}
+
+#[test]
+fn a_question_about_another_time_moves_no_counter() {
+    let server = TestServer::start();
+    let rule = r#"forbid (principal, action == Action::"key_create", resource) when { context.counts.keys >= 2 };"#;
+    let counter = json!([{"name": "keys", "actions": ["key_create"], "window": "1h"}]);
+    assert_eq!(apply(&server, rule, counter.clone()).status, 200);
+    for _ in 0..2 {
+        assert_eq!(make_key(&server, &server.admin).status, 201);
+    }
+    for year in ["2030", "9999"] {
+        let at = format!("{year}-01-01T00:00:00Z");
+        let ask = json!({"action": "key_create", "at": at});
+        assert_eq!(server.admin("POST", "/api/v1/policies/explain", &ask.to_string()).status, 200);
+        let test = json!({"cases": [{"name": "later", "ask": ask, "expect": "deny"}],
+            "draft": {"policies": [{"name": "own-tenant", "text": OWN}, {"name": "past", "text": rule}], "counters": counter}});
+        assert_eq!(server.admin("POST", "/api/v1/policies/test", &test.to_string()).status, 200);
+        assert_eq!(make_key(&server, &server.admin).status, 403, "{year}");
+    }
+}
+
+#[test]
+fn a_set_that_its_author_could_not_change_at_some_time_or_count_is_refused() {
+    let server = TestServer::start();
+    let change = r#"action in [Action::"policy_apply", Action::"policy_rollback"]"#;
+    let refused = |condition: &str, counters: Value| {
+        let answer =
+            apply(&server, &format!("forbid (principal, {change}, resource) when {{ {condition} }};"), counters);
+        assert_eq!((answer.status, answer.code().as_str()), (422, "ERR_POLICY_INVALID"), "{}", answer.text);
+        assert!(answer.text.contains("never change the policies again"), "{}", answer.text);
+    };
+    refused("context.hour == 3", json!([]));
+    refused(r#"context.weekday == "sun" && context.hour == 23"#, json!([]));
+    refused(r#"context.now > datetime("2100-01-01")"#, json!([]));
+    refused("context.counts.applied >= 1", json!([{"name": "applied", "actions": ["policy_apply"]}]));
+}
+
+#[test]
+fn a_run_is_done_again_only_by_whoever_may_invoke_its_agent() {
+    let server = TestServer::start();
+    server.deploy(&server.admin, "triage");
+    let late = r#"{"timeout_ms":1}"#;
+    let late = server.admin("POST", "/api/v1/agents/triage/invocations", late);
+    let run = late.json()["error"]["details"]["outcome"]["run_id"].as_str().unwrap().to_owned();
+    let forbid = r#"forbid (principal, action == Action::"agent_invoke", resource == Agent::"triage");"#;
+    assert_eq!(apply(&server, forbid, json!([])).status, 200);
+    let refused = server.admin("POST", &format!("/api/v1/runs/{run}/retry"), "");
+    assert_eq!((refused.status, refused.code().as_str()), (403, "ERR_DENIED"), "{}", refused.text);
+    assert_eq!(apply(&server, OWN, json!([])).status, 200);
+    assert_eq!(server.admin("POST", &format!("/api/v1/runs/{run}/retry"), "").status, 202);
 }

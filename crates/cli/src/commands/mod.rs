@@ -1,6 +1,7 @@
 //! The verbs, one file each. A verb asks, and shows the answer; it decides nothing.
 
 pub(crate) mod agent;
+pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod dispatch;
@@ -50,6 +51,7 @@ pub(crate) fn perform(context: &mut Context, verb: Verb) -> Result<(), Failure> 
         Verb::Secret(verb) => secret::run(context, verb),
         Verb::Tenant(verb) => tenant::run(context, verb),
         Verb::Policy(verb) => policy::run(context, verb),
+        Verb::Approval(verb) => approval::run(context, verb),
         Verb::Audit(verb) => audit::run(context, verb),
         Verb::Freeze(arguments) => freeze::run(context, &arguments),
         Verb::Thaw(arguments) => thaw::run(context, &arguments),

@@ -19,7 +19,6 @@ const COMPILED_MAX: usize = 10_000;
 
 /// A record, compiled.
 pub(super) struct Governed {
-    version: u64,
     /// The record.
     pub(super) record: GovernanceRecord,
     /// Its rules.
@@ -29,7 +28,7 @@ pub(super) struct Governed {
 
 impl Governed {
     /// Compiles a record.
-    pub(super) fn compile(tenant: &TenantId, record: GovernanceRecord, version: u64) -> Result<Self, Fault> {
+    pub(super) fn compile(tenant: &TenantId, record: GovernanceRecord) -> Result<Self, Fault> {
         let zone = zone(&record)?;
         let sources = governance_policies(tenant, std::slice::from_ref(&record)).map_err(|problems| {
             let (pointer, message) =
@@ -41,7 +40,7 @@ impl Governed {
                 .with("problems", serde_json::json!(problems))
         })?;
         let set = PolicySet::compile(PolicyLayer::Governance, &sources).map_err(crate::policies::defect)?;
-        Ok(Self { version, record, set, zone })
+        Ok(Self { record, set, zone })
     }
 
     /// The hour and the day of the week in the record's time zone.
@@ -84,11 +83,13 @@ impl Orbit {
         let Some(stored) = self.journal.store().get(&key).await? else { return Ok(None) };
         let place = (tenant.clone(), key.id);
         let compiled = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = compiled().get(&place).filter(|known| known.version == stored.version) {
+        let record: GovernanceRecord = read(&stored)?;
+        // Not by its version: one that was deleted and made anew begins with the same.
+        if let Some(known) = compiled().get(&place).filter(|known| known.record == record) {
             return Ok(Some(Arc::clone(known)));
         }
-        let (record, tenant, version) = (read::<GovernanceRecord>(&stored)?, tenant.clone(), stored.version);
-        let compiling = tokio::task::spawn_blocking(move || Governed::compile(&tenant, record, version));
+        let tenant = tenant.clone();
+        let compiling = tokio::task::spawn_blocking(move || Governed::compile(&tenant, record));
         let governed = Arc::new(compiling.await.map_err(Fault::internal)??);
         let mut compiled = compiled();
         if compiled.len() >= COMPILED_MAX {

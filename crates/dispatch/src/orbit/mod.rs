@@ -15,12 +15,13 @@ mod governed;
 mod intents;
 mod records;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use aegis_ledger::journal::{Denial, Journal};
 use aegis_model::api::{DispatchRequest, GovernanceAnswer, InvokeRequest};
 use aegis_model::counter::{Counter, CounterKey};
+use aegis_model::governance::intent_problem;
 use aegis_model::intent::Intent;
 use aegis_model::manifest::Duration;
 use aegis_model::port::Clock;
@@ -30,8 +31,7 @@ use aegis_policy::{ContextValue, IntentAsk, Request, Sets, Subject, governance_r
 use serde_json::json;
 
 use crate::DecisionKind;
-use crate::gate::{Ask, Gate};
-use crate::history::Together;
+use crate::gate::{Gate, with};
 use crate::policies::{Asked, Judgement, Policies, answered};
 use crate::run::{LiveRun, Runs};
 use governed::Governed;
@@ -98,6 +98,11 @@ impl Orbit {
     /// `Denied` with the reason in a sentence, after it is in the ledger; `NotFound` when nobody
     /// has registered the intent; and whatever keeps a run from beginning.
     pub async fn dispatch(&self, act: &Act, asked: DispatchRequest) -> Result<Arc<LiveRun>, Fault> {
+        for (pointer, name) in [("/service", &asked.service), ("/intent", &asked.intent)] {
+            if let Some(problem) = intent_problem(name) {
+                return Err(Fault::new(Code::Validation, format!("that is not a name: {problem}")).at(pointer));
+            }
+        }
         let governing = self.govern(act, &asked);
         let Said { judgement, governance } = self.policies.tallied(DecisionKind::Intent, governing).await?;
         if !governance.allowed {
@@ -105,14 +110,10 @@ impl Orbit {
         }
         let tenant = &act.caller.tenant;
         let intent = self.intent(tenant, &asked.service, &asked.intent).await?;
-        let admitted = self.may_invoke(act, &intent).await?;
-        let kept = judgement.kept(&act.caller, act.at)?;
-        let counted = [act.counted.clone(), judgement.counted, admitted.counted];
-        let act = Act {
-            beside: act.beside.iter().cloned().chain([kept]).collect(),
-            counted: Together::of(counted.into_iter().flatten()),
-            ..act.clone()
-        };
+        let body = serde_json::to_vec(&asked).map_err(Fault::internal)?;
+        // Whoever has an agent do something by an intent must be allowed to have it do something.
+        let act = with(act, judgement, Vec::new())?;
+        let act = self.gate.also(&act, (Operation::AgentInvoke, intent.agent.as_str()), &body).await?;
         let request = invocation(&asked, &intent);
         let DispatchRequest { service, intent: name, .. } = asked;
         let fulfils = Fulfilment { service, intent: name, governance };
@@ -133,8 +134,17 @@ impl Orbit {
             let answer = answered(&own, &sets, &request);
             (answer.verdict.allowed, (answer, request))
         };
-        let asked_now = Asked { request, session: None, at: act.at };
-        let ((answer, request), counted) = self.policies.counted(&own, &*RATES, asked_now, decide).await?;
+        let ((answer, request), counted) = match third {
+            // Whoever asks for what nobody has named leaves no trace among the counts.
+            None => (decide(request).1, None),
+            Some(_) => {
+                let asked_now = Asked { request, session: None, at: act.at };
+                self.policies.counted(&own, &*RATES, asked_now, decide).await?
+            }
+        };
+        // Of what nobody has named nothing is kept but that it was asked for.
+        let document = if third.is_some() { request.document.clone() } else { BTreeMap::new() };
+        let request = Request { document, ..request };
         let record = governed.as_ref().map(|governed| &governed.record);
         let reason = governance_reason(&asked.service, &asked.intent, record, &answer.verdict);
         let decision = self.policies.decision(answer.verdict, act.at, answer.log_only)?;
@@ -144,20 +154,7 @@ impl Orbit {
             reason,
             decision_time_ms: millis(self.clock.elapsed_ns().saturating_sub(begun_ns)),
         };
-        Ok(Said { judgement: Judgement { decision, request, counted }, governance })
-    }
-
-    /// Whoever has an agent do something by an intent must be allowed to have it do something.
-    async fn may_invoke(&self, act: &Act, intent: &Intent) -> Result<Judgement, Fault> {
-        let ask = Ask {
-            caller: &act.caller,
-            operation: Operation::AgentInvoke,
-            resource: intent.agent.as_str(),
-            parameters: &[],
-            at: act.at,
-            request_digest: act.request_digest,
-        };
-        self.gate.admit(&ask).await
+        Ok(Said { judgement: Judgement { decision, request, counted, approval: None }, governance })
     }
 
     /// The refusal, once it is in the ledger.
@@ -171,7 +168,7 @@ impl Orbit {
         let denial = Denial {
             caller: &act.caller,
             operation: Operation::Dispatch,
-            subject: format!("intent/{}/{}", shown(&asked.service), shown(&asked.intent)),
+            subject: format!("intent/{}/{}", asked.service, asked.intent),
             at: act.at,
             decision: &judgement.decision,
             request_digest: act.request_digest,
@@ -224,11 +221,6 @@ fn invocation(asked: &DispatchRequest, intent: &Intent) -> InvokeRequest {
         timeout_ms: intent.timeout_ms,
         ..InvokeRequest::default()
     }
-}
-
-/// A name that a hostile caller may have made long or wild.
-fn shown(name: &str) -> String {
-    name.chars().take(63).flat_map(char::escape_debug).collect()
 }
 
 /// With three digits behind the point.

@@ -27,7 +27,7 @@ impl Orbit {
         }
         let tenant = act.caller.tenant.clone();
         let checked = record.clone();
-        let compiling = tokio::task::spawn_blocking(move || Governed::compile(&tenant, checked, 0));
+        let compiling = tokio::task::spawn_blocking(move || Governed::compile(&tenant, checked));
         compiling.await.map_err(Fault::internal)??;
         let tenant = &act.caller.tenant;
         let key = governance_key(tenant, service, intent);

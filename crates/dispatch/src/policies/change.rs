@@ -12,7 +12,7 @@ use aegis_model::policy::{
     POLICY_REASON_LENGTH_MAX, Policy, PolicyChange, PolicyInForce, PolicyRevision, PolicyRevisionInfo,
 };
 use aegis_model::record::{Expect, Kind, ListQuery};
-use aegis_model::{Act, Code, Fault, Operation, PolicyName, TenantId};
+use aegis_model::{Act, Code, Fault, Operation, PolicyName, TenantId, Timestamp};
 use aegis_policy::{Request, Resource, Subject, ask};
 
 use super::Policies;
@@ -158,10 +158,18 @@ impl Policies {
             counters: compiled.draft.counters.clone(),
         };
         let expect = pointer.map_or(Expect::Absent, |(_, version)| Expect::Version(version));
-        self.commit(act, &revision, expect).await.inspect_err(|_| self.in_force.forget(tenant))?;
+        self.commit(act, &revision, expect).await.inspect_err(|fault| self.committed_badly(tenant, fault))?;
         self.in_force.adopt(tenant, Arc::new(TenantPolicies::new(revision.revision, compiled)));
         self.renew();
         Ok((&revision).into())
+    }
+
+    /// A commit that was refused has changed nothing; of any other nobody knows what became of it.
+    fn committed_badly(&self, tenant: &TenantId, fault: &Fault) {
+        if fault.code() != Code::Conflict {
+            self.in_force.forget(tenant);
+            self.renew();
+        }
     }
 
     async fn commit(&self, act: &Act, revision: &PolicyRevision, expect: Expect) -> Result<(), Fault> {
@@ -188,24 +196,39 @@ impl Policies {
 /// Whoever puts a set in force must be able to put another one in force after it: otherwise one
 /// mistake would shut everybody out for good.
 fn stays_changeable(act: &Act, compiled: &Compiled) -> Result<(), Fault> {
-    let may = |operation: Operation| {
+    let rules = &compiled.enforced;
+    let counters = || compiled.draft.counters.iter().map(|counter| counter.name.clone());
+    let may = |operation: Operation, at: Timestamp, count: i64| {
         let request = Request {
             subject: Subject::from(&act.caller),
             action: operation.into(),
             resource: Resource::tenant(&act.caller.tenant),
             context: BTreeMap::new(),
-            at: Some(act.at),
-            counts: compiled.draft.counters.iter().map(|counter| (counter.name.clone(), 0)).collect(),
+            at: Some(at),
+            counts: counters().map(|name| (name, count)).collect(),
             document: BTreeMap::new(),
         };
-        ask(&compiled.enforced, &request).allowed
+        ask(rules, &request).allowed
     };
-    if [Operation::PolicyApply, Operation::PolicyRollback].into_iter().all(may) {
+    let always = |operation: Operation| {
+        let times = moments(act.at, rules.looks_at().time);
+        times.iter().all(|at| [0, i64::MAX].into_iter().all(|count| may(operation, *at, count)))
+    };
+    if [Operation::PolicyApply, Operation::PolicyRollback].into_iter().all(always) {
         return Ok(());
     }
-    let rule = "with this set you could never change the policies again: it must permit `policy_apply` and \
-                `policy_rollback` to you";
+    let rule = "with this set you could never change the policies again, or not at every time: it must permit \
+                `policy_apply` and `policy_rollback` to you, whatever the time and whatever was counted";
     Err(Fault::new(Code::PolicyInvalid, rule).at("/policies"))
+}
+
+/// Now; where rules look at the time, also every hour of a week, and far from now.
+fn moments(now: Timestamp, time: bool) -> Vec<Timestamp> {
+    const HOUR_MS: u64 = 60 * 60 * 1_000;
+    const YEAR_MS: u64 = 365 * 24 * HOUR_MS;
+    let hours = (0..7 * 24).map(|hour| now.plus_ms(hour * HOUR_MS));
+    let years = [1, 10, 100, 1_000].into_iter().map(|year| now.plus_ms(year * YEAR_MS));
+    std::iter::once(now).chain(hours.chain(years).filter(|_| time)).collect()
 }
 
 fn differences(from: &[Policy], to: &[Policy]) -> Vec<PolicyDifference> {

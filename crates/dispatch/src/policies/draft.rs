@@ -2,7 +2,7 @@
 //! requests. Must not know what is in force.
 
 use aegis_model::api::{PolicyDraft, PolicyDraftSet};
-use aegis_model::counter::Counter;
+use aegis_model::counter::{Counter, CounterKey};
 use aegis_model::decision::PolicyLayer;
 use aegis_model::policy::{POLICIES_MAX, POLICIES_SIZE_MAX_BYTES, Policy, PolicyMode};
 use aegis_model::{Code, Fault};
@@ -11,8 +11,10 @@ use tokio::sync::Semaphore;
 
 use super::judge::is_countable;
 
-/// How many sets are compiled at once: a large one keeps a processor busy for a while.
+/// How many drafts are compiled at once: a large one keeps a processor busy for a while.
 static COMPILING: Semaphore = Semaphore::const_new(1);
+/// How many may wait for it: each is held in memory meanwhile.
+static WAITING: Semaphore = Semaphore::const_new(16);
 /// How many problems of a set are told.
 const PROBLEMS_MAX: usize = 100;
 
@@ -37,8 +39,23 @@ pub async fn compiled(draft: PolicyDraft, pointer: &'static str) -> Result<Compi
         PolicyDraft::Text(text) => (PolicyDraftSet::default(), Some(text)),
     };
     check_bounds(&draft, whole.as_deref(), pointer)?;
-    let _turn = COMPILING.acquire().await.map_err(Fault::internal)?;
-    tokio::task::spawn_blocking(move || compile(draft, whole, pointer)).await.map_err(Fault::internal)?
+    let full = |_| Fault::new(Code::Overloaded, "as many policies are being compiled as the server takes at once");
+    let _place = WAITING.try_acquire().map_err(full)?;
+    let turn = COMPILING.acquire().await.map_err(Fault::internal)?;
+    let compiling = tokio::task::spawn_blocking(move || {
+        // Whoever asked may have gone: the turn is over when the work is.
+        let _turn = turn;
+        compile(draft, whole, pointer)
+    });
+    compiling.await.map_err(Fault::internal)?
+}
+
+/// Compiles what was valid when it was put in force. It waits for nobody's draft.
+///
+/// # Errors
+/// As [`compiled`].
+pub async fn compiled_anew(draft: PolicyDraftSet) -> Result<Compiled, Fault> {
+    tokio::task::spawn_blocking(move || compile(draft, None, "")).await.map_err(Fault::internal)?
 }
 
 fn check_bounds(draft: &PolicyDraftSet, whole: Option<&str>, pointer: &str) -> Result<(), Fault> {
@@ -67,6 +84,10 @@ fn compile(draft: PolicyDraftSet, whole: Option<String>, pointer: &str) -> Resul
     };
     check_counted(&draft.counters, pointer)?;
     let complete = compiled(&all)?;
+    if complete.len() > POLICIES_MAX {
+        let rule = format!("the policies hold {} rules; at most {POLICIES_MAX} are taken", complete.len());
+        return Err(Fault::new(Code::Validation, rule).at(pointer));
+    }
     match enforced.len() == all.len() {
         true => Ok(Compiled { draft, enforced: complete, trial: None }),
         false => Ok(Compiled { enforced: compiled(&enforced)?, trial: Some(complete), draft }),
@@ -76,6 +97,10 @@ fn compile(draft: PolicyDraftSet, whole: Option<String>, pointer: &str) -> Resul
 /// A counter counts only what is committed: nothing would be counted otherwise, unnoticed.
 fn check_counted(counters: &[Counter], pointer: &str) -> Result<(), Fault> {
     for (index, counter) in counters.iter().enumerate() {
+        if counter.per.contains(&CounterKey::Session) {
+            let rule = format!("counter `{}`: nothing that is counted yet belongs to a session", counter.name);
+            return Err(Fault::new(Code::PolicyInvalid, rule).at(&format!("{pointer}/counters/{index}/per")));
+        }
         let known = counter.actions.iter().filter_map(|name| ActionName::by_name(name));
         if let Some(action) = known.into_iter().find(|action| !is_countable(*action)) {
             let rule = format!("counter `{}`: `{action}` cannot be counted, only what changes state", counter.name);

@@ -2,10 +2,11 @@
 //! replaced whole. Nobody ever sees half of a set.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aegis_ledger::journal::Journal;
-use aegis_model::api::{PolicyDraft, PolicyDraftSet};
+use aegis_model::api::PolicyDraftSet;
 use aegis_model::decision::{LayerReason, PolicyLayer};
 use aegis_model::policy::{Policy, PolicyInForce, PolicyMode, PolicyRevision};
 use aegis_model::record::{Kind, Record, RecordKey};
@@ -13,8 +14,9 @@ use aegis_model::{Code, Fault, TenantId};
 use aegis_policy::{
     ActionName, Looks, PolicySet, PolicySource, Request, Sets, ask, default_tenant_policies, rescue_policies,
 };
+use tokio::sync::Semaphore;
 
-use super::draft::{Compiled, compiled};
+use super::draft::{Compiled, compiled_anew};
 use crate::document::read;
 
 /// The name of the document that says which revision is in force.
@@ -74,6 +76,9 @@ pub struct InForce {
     journal: Arc<Journal>,
     first: Arc<TenantPolicies>,
     tenants: RwLock<HashMap<TenantId, Arc<TenantPolicies>>>,
+    /// Grows with every change of what is in force.
+    epoch: AtomicU64,
+    loading: Semaphore,
 }
 
 impl InForce {
@@ -86,7 +91,7 @@ impl InForce {
         let enforced = PolicySet::compile(PolicyLayer::Tenant, &sources).map_err(super::defect)?;
         let draft = PolicyDraftSet { policies: named(&sources)?, counters: Vec::new() };
         let first = Arc::new(TenantPolicies { revision: 0, draft, enforced, trial: None });
-        Ok(Self { journal, first, tenants: RwLock::default() })
+        Ok(Self { journal, first, tenants: RwLock::default(), epoch: AtomicU64::new(0), loading: Semaphore::new(1) })
     }
 
     /// A tenant's set.
@@ -94,28 +99,44 @@ impl InForce {
     /// # Errors
     /// When it cannot be read: then nobody knows what is allowed.
     pub async fn of(&self, tenant: &TenantId) -> Result<Arc<TenantPolicies>, Fault> {
-        let known = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
-        match known {
-            Some(known) => Ok(known),
-            None => Ok(self.adopt(tenant, self.load(tenant).await?)),
+        if let Some(known) = self.known(tenant) {
+            return Ok(known);
+        }
+        // One after the other: of many that ask at once, one reads and the others find it.
+        let _turn = self.loading.acquire().await.map_err(Fault::internal)?;
+        loop {
+            if let Some(known) = self.known(tenant) {
+                return Ok(known);
+            }
+            let epoch = self.epoch.load(Ordering::SeqCst);
+            let loaded = self.load(tenant).await?;
+            let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+            // What was changed meanwhile may be newer than what was read.
+            if self.epoch.load(Ordering::SeqCst) == epoch {
+                tenants.insert(tenant.clone(), Arc::clone(&loaded));
+                return Ok(loaded);
+            }
         }
     }
 
-    /// Puts a set in force, unless a later one is. Answers the one that is.
-    pub fn adopt(&self, tenant: &TenantId, newer: Arc<TenantPolicies>) -> Arc<TenantPolicies> {
+    fn known(&self, tenant: &TenantId) -> Option<Arc<TenantPolicies>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+    }
+
+    /// Puts a set in force that was just committed, unless a later one is.
+    pub fn adopt(&self, tenant: &TenantId, newer: Arc<TenantPolicies>) {
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
-        match tenants.get(tenant) {
-            Some(present) if present.revision >= newer.revision => Arc::clone(present),
-            _ => {
-                tenants.insert(tenant.clone(), Arc::clone(&newer));
-                newer
-            }
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        if tenants.get(tenant).is_none_or(|present| present.revision < newer.revision) {
+            tenants.insert(tenant.clone(), newer);
         }
     }
 
     /// Has a tenant's set read anew: what the store holds is not known for sure.
     pub fn forget(&self, tenant: &TenantId) {
-        self.tenants.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        tenants.remove(tenant);
     }
 
     /// Which revision the store says is in force, and the version of the document that says so.
@@ -154,7 +175,7 @@ impl InForce {
         let Some((revision, _)) = self.pointer(tenant).await? else { return Ok(Arc::clone(&self.first)) };
         let stored = self.revision(tenant, revision).await?;
         let draft = PolicyDraftSet { policies: stored.policies, counters: stored.counters };
-        match compiled(PolicyDraft::Set(draft.clone()), "").await {
+        match compiled_anew(draft.clone()).await {
             Ok(compiled) => Ok(Arc::new(TenantPolicies::new(revision, compiled))),
             Err(fault) if fault.code() == Code::PolicyInvalid => rescue(revision, draft).map(Arc::new),
             Err(fault) => Err(fault),

@@ -9,7 +9,7 @@ use aegis_model::decision::LayerReason;
 use aegis_model::operation::Effect;
 use aegis_model::port::Counted;
 use aegis_model::record::{Change, Expect, Kind, RecordKey};
-use aegis_model::{Caller, CorrelationId, Decision, Fault, Timestamp};
+use aegis_model::{ApprovalId, Caller, CorrelationId, Decision, Fault, Timestamp};
 use aegis_policy::{ActionName, ContextValue, Request, Sets, Verdict, decide};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,9 @@ use super::in_force::TenantPolicies;
 use crate::document::put;
 use crate::history::Counting;
 use crate::{DecisionAnswer, DecisionKind, Decisions};
+
+/// Longest document of a question that is kept with its decision.
+const DOCUMENT_BYTES_MAX: usize = 16 * 1024;
 
 /// What the sets say, and what the tenant's would say besides if all of it counted.
 #[derive(Clone, Debug)]
@@ -46,6 +49,8 @@ pub struct Judgement {
     pub request: Request,
     /// What the act counts for, if it is allowed.
     pub counted: Option<Arc<dyn Counted>>,
+    /// By which approval it passes, where rules were lifted for it.
+    pub approval: Option<ApprovalId>,
 }
 
 /// A decision with all that it was made from, as it is stored.
@@ -61,6 +66,24 @@ pub struct Judged {
     pub correlation_id: CorrelationId,
     /// The question.
     pub request: Request,
+    /// By which approval it passed, where rules were lifted for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalId>,
+    /// Whether not all of the question is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
+}
+
+impl Judged {
+    /// Without the document that was judged, where that is long: then it cannot be judged again.
+    fn bounded(mut self) -> Result<Self, Fault> {
+        let document = serde_json::to_vec(&self.request.document).map_err(Fault::internal)?;
+        if document.len() > DOCUMENT_BYTES_MAX {
+            self.request.document.clear();
+            self.incomplete = true;
+        }
+        Ok(self)
+    }
 }
 
 impl Judgement {
@@ -72,7 +95,10 @@ impl Judgement {
             principal: caller.principal.name(),
             correlation_id: caller.correlation_id.clone(),
             request: self.request.clone(),
+            incomplete: false,
+            approval: self.approval.clone(),
         };
+        let judged = judged.bounded()?;
         let key = RecordKey::new(Kind::Judged, caller.tenant.clone(), self.decision.id.as_str());
         put(key, Expect::Any, &judged, Vec::new(), false)
     }
@@ -130,7 +156,7 @@ impl Policies {
         let at = asked.at;
         let (answer, request, counted) = self.answer(own, sets, asked).await?;
         let decision = self.decision(answer.verdict, at, answer.log_only)?;
-        Ok(Judgement { decision, request, counted })
+        Ok(Judgement { decision, request, counted, approval: None })
     }
 
     /// What the sets say to a request, at that time and with what was counted until then.

@@ -50,10 +50,7 @@ impl Runs {
     /// `StateInvalid` when it has not ended, or did succeed.
     pub async fn run_retry(self: &Arc<Self>, act: &Act, id: &RunId) -> Result<Arc<LiveRun>, Fault> {
         let run = self.run_view(&act.caller.tenant, id).await?;
-        if run.state.step(Event::Retry).is_err() {
-            let rule = format!("a run that is `{}` cannot be retried", run.state.as_str());
-            return Err(Fault::new(Code::StateInvalid, rule));
-        }
+        is_retryable(&run)?;
         self.freezes.check_agent(&act.caller, &run.agent)?;
         let request = InvokeRequest {
             input: run.input,
@@ -62,7 +59,17 @@ impl Runs {
             ..InvokeRequest::default()
         };
         let (version, retry_of) = (Some(run.version), Some(run.id));
-        self.begin(act, Wish { agent: run.agent, version, request, retry_of, fulfils: run.fulfils, task: None }).await
+        self.begin(act, Wish { agent: run.agent, version, request, retry_of, fulfils: None, task: None }).await
+    }
+
+    /// The run that is to be done again.
+    ///
+    /// # Errors
+    /// `StateInvalid` when it cannot be.
+    pub async fn run_to_retry(&self, tenant: &TenantId, id: &RunId) -> Result<Run, Fault> {
+        let run = self.run_view(tenant, id).await?;
+        is_retryable(&run)?;
+        Ok(run)
     }
 
     /// Ends a session: everything in its box is dead when this answers.
@@ -162,5 +169,20 @@ fn covers(target: &FreezeTarget, owner: &TenantId, live: &LiveRun) -> bool {
         FreezeTarget::Tenant(tenant) => live.tenant == *tenant,
         FreezeTarget::Agent(name) => live.tenant == *owner && run.agent == *name,
         FreezeTarget::Key(id) => live.tenant == *owner && run.started_by == format!("key/{id}"),
+    }
+}
+
+/// Whether a run may be done again. What an intent asked for is governed anew, by asking anew.
+fn is_retryable(run: &Run) -> Result<(), Fault> {
+    if run.state.step(Event::Retry).is_err() {
+        let rule = format!("a run that is `{}` cannot be retried", run.state.as_str());
+        return Err(Fault::new(Code::StateInvalid, rule));
+    }
+    match &run.fulfils {
+        None => Ok(()),
+        Some(fulfils) => {
+            let rule = format!("it fulfilled `{}/{}`: dispatch that again", fulfils.service, fulfils.intent);
+            Err(Fault::new(Code::StateInvalid, rule))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One file per resource; every handler asks the domain and maps its answer.
 
 mod agent;
+mod approval;
 mod decision;
 pub mod dispatch;
 mod endpoint;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Route> {
         dispatch::routes(),
         intent::routes(),
         governance::routes(),
+        approval::routes(),
         decision::routes(),
         ledger::routes(),
         freeze::routes(),

@@ -63,5 +63,9 @@ async fn cancel(call: Call) -> Result<Reply, Fault> {
 
 async fn retry(call: Call) -> Result<Reply, Fault> {
     let id: RunId = call.parameter("run_id")?;
-    begun(&call.rooms().runs.run_retry(&call.act, &id).await?.run())
+    let run = call.rooms().runs.run_to_retry(call.tenant(), &id).await?;
+    // It is another invocation of its agent, and decided as such.
+    let input = serde_json::to_vec(&run.input).map_err(Fault::internal)?;
+    let act = call.rooms().gate.also(&call.act, (Operation::AgentInvoke, run.agent.as_str()), &input).await?;
+    begun(&call.rooms().runs.run_retry(&act, &id).await?.run())
 }

@@ -1,5 +1,6 @@
 //! What the policy promises, tested from outside its modules. Shared: how a test asks.
 
+mod approvals;
 mod compile;
 mod counters;
 mod differential;

@@ -1,7 +1,7 @@
 //! One method per operation of the API, in the order of the table. Nothing else: no method
 //! here decides anything.
 
-mod governance;
+mod intent;
 
 use aegis_model::agent::Endpoint;
 use aegis_model::api::{
@@ -26,6 +26,8 @@ use crate::deployment::Deployment;
 use crate::error::ClientError;
 use crate::events::{Events, Invoked};
 use crate::request::Request;
+
+mod policy;
 
 /// What a call gives.
 type Answer<T> = Result<T, ClientError>;

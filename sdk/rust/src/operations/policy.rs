@@ -1,20 +1,62 @@
-//! Policies, intents and what governs them: one method per operation. Nothing else: no method
-//! here decides anything.
+//! The operations about what may happen: policies, decisions, approvals. No method here decides
+//! anything; it must not know more than where each operation is.
 
 use aegis_model::api::{
-    DecisionListQuery, DispatchRequest, Dispatched, IntentSet, Page, PageQuery, PolicyApply, PolicyAsk, PolicyDiff,
-    PolicyDraftSet, PolicyExplanation, PolicyList, PolicyListQuery, PolicyReplay, PolicyReplayed, PolicyRollback,
-    PolicySet, PolicyTest, PolicyTestResult,
+    ApprovalApprove, ApprovalDeny, ApprovalListQuery, ApprovalViewQuery, DecisionListQuery, Page, PageQuery,
+    PolicyApply, PolicyAsk, PolicyDiff, PolicyDraftSet, PolicyExplanation, PolicyList, PolicyListQuery, PolicyReplay,
+    PolicyReplayed, PolicyRollback, PolicySet, PolicyTest, PolicyTestResult,
 };
-use aegis_model::governance::GovernanceRecord;
-use aegis_model::intent::Intent;
+use aegis_model::approval::Approval;
 use aegis_model::outward::OutwardRecord;
 use aegis_model::policy::{PolicyRevision, PolicyRevisionInfo};
-use aegis_model::{Operation, PolicyName};
+use aegis_model::{ApprovalId, Operation, PolicyName};
 
 use super::Answer;
 use crate::client::Client;
 use crate::request::Request;
+
+/// Approvals.
+impl Client {
+    /// Lists what somebody has to approve, or has decided, newest first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_list(&self, query: &ApprovalListQuery) -> Answer<Page<Approval>> {
+        self.read(Request::of(Operation::ApprovalList).query(query)).await
+    }
+
+    /// Shows an approval; with `wait_ms`, once it is not pending any more.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_view(&self, id: &ApprovalId, query: &ApprovalViewQuery) -> Answer<Approval> {
+        self.read(Request::of(Operation::ApprovalView).at("approval_id", id).query(query)).await
+    }
+
+    /// Lets the act pass that somebody else has asked for: once, or for a while.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_approve(&self, id: &ApprovalId, wish: &ApprovalApprove) -> Answer<Approval> {
+        self.read(Request::of(Operation::ApprovalApprove).at("approval_id", id).json(wish)).await
+    }
+
+    /// Rejects the act that somebody else has asked for.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_deny(&self, id: &ApprovalId, wish: &ApprovalDeny) -> Answer<Approval> {
+        self.read(Request::of(Operation::ApprovalDeny).at("approval_id", id).json(wish)).await
+    }
+
+    /// Takes back what was asked for, or what was approved and is not used yet.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approval_withdraw(&self, id: &ApprovalId) -> Answer<Approval> {
+        self.read(Request::of(Operation::ApprovalWithdraw).at("approval_id", id)).await
+    }
+}
 
 /// Policy.
 impl Client {
@@ -112,81 +154,5 @@ impl Client {
     /// See [`ClientError`].
     pub async fn decision_list(&self, query: &DecisionListQuery) -> Answer<Page<OutwardRecord>> {
         self.read(Request::of(Operation::DecisionList).query(query)).await
-    }
-}
-
-/// Intents, and what governs them.
-impl Client {
-    /// Asks for an intent, and waits for what becomes of it.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn dispatch(&self, request: &DispatchRequest) -> Answer<Dispatched> {
-        self.read(Request::of(Operation::Dispatch).json(request)).await
-    }
-
-    /// Lists the intents.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn intent_list(&self, page: &PageQuery) -> Answer<Page<Intent>> {
-        self.read(Request::of(Operation::IntentList).query(page)).await
-    }
-
-    /// Shows an intent.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn intent_view(&self, service: &str, intent: &str) -> Answer<Intent> {
-        self.read(Request::of(Operation::IntentView).at("service", service).at("intent", intent)).await
-    }
-
-    /// Registers an intent, or changes what does it.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn intent_set(&self, service: &str, intent: &str, set: &IntentSet) -> Answer<Intent> {
-        self.read(Request::of(Operation::IntentSet).at("service", service).at("intent", intent).json(set)).await
-    }
-
-    /// Forgets an intent.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn intent_delete(&self, service: &str, intent: &str) -> Answer<()> {
-        self.act(Request::of(Operation::IntentDelete).at("service", service).at("intent", intent)).await
-    }
-
-    /// Lists the governance records.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn governance_list(&self, page: &PageQuery) -> Answer<Page<GovernanceRecord>> {
-        self.read(Request::of(Operation::GovernanceList).query(page)).await
-    }
-
-    /// Shows the record that governs an intent.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn governance_view(&self, service: &str, intent: &str) -> Answer<GovernanceRecord> {
-        self.read(Request::of(Operation::GovernanceView).at("service", service).at("intent", intent)).await
-    }
-
-    /// Sets the record that governs an intent, which it names itself.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn governance_set(&self, record: &GovernanceRecord) -> Answer<GovernanceRecord> {
-        let request = Request::of(Operation::GovernanceSet);
-        self.read(request.at("service", &record.service).at("intent", &record.intent).json(record)).await
-    }
-
-    /// Deletes the record that governs an intent.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn governance_delete(&self, service: &str, intent: &str) -> Answer<()> {
-        self.act(Request::of(Operation::GovernanceDelete).at("service", service).at("intent", intent)).await
     }
 }
