@@ -243,9 +243,17 @@ operations! {
 }
 
 impl Operation {
-    /// Whether its answer may take as long as a run does.
+    /// Whether its answer may take as long as a run does, or as somebody thinks.
     pub const fn waits(self) -> bool {
-        matches!(self, Self::AgentInvoke | Self::AgentObserve | Self::Dispatch | Self::RunEvents | Self::SessionExec)
+        matches!(
+            self,
+            Self::AgentInvoke
+                | Self::AgentObserve
+                | Self::ApprovalView
+                | Self::Dispatch
+                | Self::RunEvents
+                | Self::SessionExec
+        )
     }
 
     /// Whether its body holds a secret: then no message repeats what is wrong with the body.
