@@ -15,7 +15,7 @@ impl Client {
     /// Asks for an intent, and waits for what becomes of it.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn dispatch(&self, request: &DispatchRequest) -> Answer<Dispatched> {
         self.read(Request::of(Operation::Dispatch).json(request)).await
     }
@@ -23,7 +23,7 @@ impl Client {
     /// Lists the intents.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn intent_list(&self, page: &PageQuery) -> Answer<Page<Intent>> {
         self.read(Request::of(Operation::IntentList).query(page)).await
     }
@@ -31,7 +31,7 @@ impl Client {
     /// Shows an intent.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn intent_view(&self, service: &str, intent: &str) -> Answer<Intent> {
         self.read(Request::of(Operation::IntentView).at("service", service).at("intent", intent)).await
     }
@@ -39,7 +39,7 @@ impl Client {
     /// Registers an intent, or changes what does it.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn intent_set(&self, service: &str, intent: &str, set: &IntentSet) -> Answer<Intent> {
         self.read(Request::of(Operation::IntentSet).at("service", service).at("intent", intent).json(set)).await
     }
@@ -47,7 +47,7 @@ impl Client {
     /// Forgets an intent.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn intent_delete(&self, service: &str, intent: &str) -> Answer<()> {
         self.act(Request::of(Operation::IntentDelete).at("service", service).at("intent", intent)).await
     }
@@ -55,7 +55,7 @@ impl Client {
     /// Lists the governance records.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn governance_list(&self, page: &PageQuery) -> Answer<Page<GovernanceRecord>> {
         self.read(Request::of(Operation::GovernanceList).query(page)).await
     }
@@ -63,7 +63,7 @@ impl Client {
     /// Shows the record that governs an intent.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn governance_view(&self, service: &str, intent: &str) -> Answer<GovernanceRecord> {
         self.read(Request::of(Operation::GovernanceView).at("service", service).at("intent", intent)).await
     }
@@ -71,7 +71,7 @@ impl Client {
     /// Sets the record that governs an intent, which it names itself.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn governance_set(&self, record: &GovernanceRecord) -> Answer<GovernanceRecord> {
         let request = Request::of(Operation::GovernanceSet);
         self.read(request.at("service", &record.service).at("intent", &record.intent).json(record)).await
@@ -80,7 +80,7 @@ impl Client {
     /// Deletes the record that governs an intent.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn governance_delete(&self, service: &str, intent: &str) -> Answer<()> {
         self.act(Request::of(Operation::GovernanceDelete).at("service", service).at("intent", intent)).await
     }

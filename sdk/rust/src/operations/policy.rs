@@ -20,7 +20,7 @@ impl Client {
     /// Lists what somebody has to approve, or has decided, newest first.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn approval_list(&self, query: &ApprovalListQuery) -> Answer<Page<Approval>> {
         self.read(Request::of(Operation::ApprovalList).query(query)).await
     }
@@ -28,7 +28,7 @@ impl Client {
     /// Shows an approval; with `wait_ms`, once it is not pending any more.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn approval_view(&self, id: &ApprovalId, query: &ApprovalViewQuery) -> Answer<Approval> {
         self.read(Request::of(Operation::ApprovalView).at("approval_id", id).query(query)).await
     }
@@ -36,7 +36,7 @@ impl Client {
     /// Lets the act pass that somebody else has asked for: once, or for a while.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn approval_approve(&self, id: &ApprovalId, wish: &ApprovalApprove) -> Answer<Approval> {
         self.read(Request::of(Operation::ApprovalApprove).at("approval_id", id).json(wish)).await
     }
@@ -44,7 +44,7 @@ impl Client {
     /// Rejects the act that somebody else has asked for.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn approval_deny(&self, id: &ApprovalId, wish: &ApprovalDeny) -> Answer<Approval> {
         self.read(Request::of(Operation::ApprovalDeny).at("approval_id", id).json(wish)).await
     }
@@ -52,7 +52,7 @@ impl Client {
     /// Takes back what was asked for, or what was approved and is not used yet.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn approval_withdraw(&self, id: &ApprovalId) -> Answer<Approval> {
         self.read(Request::of(Operation::ApprovalWithdraw).at("approval_id", id)).await
     }
@@ -63,7 +63,7 @@ impl Client {
     /// Lists the rules of the three policy sets.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_list(&self, query: &PolicyListQuery) -> Answer<PolicyList> {
         self.read(Request::of(Operation::PolicyList).query(query)).await
     }
@@ -71,7 +71,7 @@ impl Client {
     /// Puts a set of policies in force in place of the tenant's own.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_apply(&self, set: &PolicyApply) -> Answer<PolicyRevisionInfo> {
         self.read(Request::of(Operation::PolicyApply).json(set)).await
     }
@@ -79,7 +79,7 @@ impl Client {
     /// Puts an earlier revision of the tenant's policies in force again.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_rollback(&self, rollback: &PolicyRollback) -> Answer<PolicyRevisionInfo> {
         self.read(Request::of(Operation::PolicyRollback).json(rollback)).await
     }
@@ -87,7 +87,7 @@ impl Client {
     /// Puts one policy in force beside the others, or in place of the one of its name.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_set(&self, policy: &PolicyName, set: &PolicySet) -> Answer<PolicyRevisionInfo> {
         self.read(Request::of(Operation::PolicySet).at("policy", policy).json(set)).await
     }
@@ -95,7 +95,7 @@ impl Client {
     /// Takes one policy out of force.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_delete(&self, policy: &PolicyName) -> Answer<()> {
         self.act(Request::of(Operation::PolicyDelete).at("policy", policy)).await
     }
@@ -103,7 +103,7 @@ impl Client {
     /// Lists the revisions of the tenant's policies, newest first.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_revision_list(&self, page: &PageQuery) -> Answer<Page<PolicyRevisionInfo>> {
         self.read(Request::of(Operation::PolicyRevisionList).query(page)).await
     }
@@ -111,7 +111,7 @@ impl Client {
     /// Shows a revision of the tenant's policies.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_revision_view(&self, revision: u64) -> Answer<PolicyRevision> {
         self.read(Request::of(Operation::PolicyRevisionView).at("revision", revision)).await
     }
@@ -119,7 +119,7 @@ impl Client {
     /// Checks a draft, and says what it would change about the policies in force.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_diff(&self, draft: &PolicyDraftSet) -> Answer<PolicyDiff> {
         self.read(Request::of(Operation::PolicyDiff).json(draft)).await
     }
@@ -127,7 +127,7 @@ impl Client {
     /// Puts recorded decisions to a draft, and lists those that would come out differently.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_replay(&self, replay: &PolicyReplay) -> Answer<PolicyReplayed> {
         self.read(Request::of(Operation::PolicyReplay).json(replay)).await
     }
@@ -135,7 +135,7 @@ impl Client {
     /// Runs test cases against the live policy or a draft.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_test(&self, test: &PolicyTest) -> Answer<PolicyTestResult> {
         self.read(Request::of(Operation::PolicyTest).json(test)).await
     }
@@ -143,7 +143,7 @@ impl Client {
     /// Says whether an act would be allowed, and why.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn policy_explain(&self, ask: &PolicyAsk) -> Answer<PolicyExplanation> {
         self.read(Request::of(Operation::PolicyExplain).json(ask)).await
     }
@@ -151,7 +151,7 @@ impl Client {
     /// Lists the decisions about what agents wanted to reach, newest first.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`](crate::ClientError).
     pub async fn decision_list(&self, query: &DecisionListQuery) -> Answer<Page<OutwardRecord>> {
         self.read(Request::of(Operation::DecisionList).query(query)).await
     }
