@@ -21,6 +21,7 @@ fn deploy(file: &str) -> PathBuf {
 
 /// Runs promtool with this on its standard input; `None` on a machine that has none, which is
 /// said aloud.
+#[expect(clippy::print_stderr, reason = "whoever reads the tests must see what was not tried")]
 fn promtool(arguments: &[&str], input: &str) -> Option<Output> {
     let command = Command::new("promtool").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut child) = command else {
