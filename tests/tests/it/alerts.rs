@@ -22,6 +22,7 @@ fn deploy(file: &str) -> PathBuf {
 
 /// Runs promtool with this on its standard input; `None` on a machine that has none, which is
 /// said aloud.
+#[expect(clippy::print_stderr, reason = "whoever reads the tests must see what was not tried")]
 fn promtool(arguments: &[&str], input: &str) -> Option<Output> {
     let command = Command::new("promtool").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut child) = command else {
@@ -151,6 +152,39 @@ fn what_is_allowed_tried_and_committed_is_counted_once_and_what_fails_is_not_a_c
     assert_eq!(server.deploy(&server.admin, "holds").status, 423);
     assert_eq!(since("aegis_decisions_total{kind=\"api\",answer=\"denied\"}"), 1.0, "a freeze is a no");
     assert_eq!(since("aegis_security_changes_total{change=\"freeze\"}"), 1.0);
+}
+
+/// Asks for a page in two ways; none of them is granted.
+const ASKER: &str = r#"
+import json, urllib.request
+def get(url):
+    try: return urllib.request.urlopen(url, timeout=20).status
+    except OSError as error: return str(error)
+print(json.dumps([get("http://api.example.com/"), get("https://api.example.com/")]))
+"#;
+
+#[test]
+fn what_wants_out_of_a_box_is_one_denial_however_often_it_had_to_be_judged() {
+    let server = TestServer::start();
+    let manifest = json!({
+        "apiVersion": "aegis/v1", "kind": "Agent", "metadata": {"name": "asker"},
+        "spec": {
+            "runtime": {"isolation": "process", "command": ["python3", "-c", ASKER]},
+            "resources": {"memory": "128Mi", "pids": 32, "disk": "16Mi"},
+        },
+    });
+    let deployed = server.admin("POST", "/api/v1/agents", &manifest.to_string());
+    assert_eq!(deployed.status, 201, "{}", deployed.text);
+    let before = series(&server.metrics());
+    let told = it::runs::outcome(&it::runs::invoke(&server, "asker", &json!({"input": null})));
+    let after = series(&server.metrics());
+    let since = |answer: &str| {
+        let name = format!("aegis_decisions_total{{kind=\"outward\",answer=\"{answer}\"}}");
+        after[&name] - before[&name]
+    };
+    assert_eq!((since("allowed"), since("denied"), since("failed")), (0.0, 2.0, 0.0), "{told}");
+    let judged = "aegis_decision_seconds_count{kind=\"outward\"}";
+    assert!(after[judged] - before[judged] >= 2.0);
 }
 
 #[test]
