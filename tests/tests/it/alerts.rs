@@ -1,6 +1,5 @@
 //! Alerts: the rules that are shipped, put by `promtool` to metrics that a real server told
 //! before and after what they warn of had happened.
-#![expect(clippy::print_stderr, reason = "a machine without promtool is named aloud")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
