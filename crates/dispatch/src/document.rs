@@ -17,6 +17,11 @@ pub fn put(
     Ok(Change::Put(Put { key, expect, body, index, terminal }))
 }
 
+/// That nobody has changed a document, or made it, since it was looked at.
+pub fn unchanged(present: Option<Record>) -> Expect {
+    present.map_or(Expect::Absent, |present| Expect::Version(present.version))
+}
+
 /// A document in its type; one that cannot be read was altered.
 pub fn read<T: DeserializeOwned>(record: &Record) -> Result<T, Fault> {
     serde_json::from_slice(&record.body)

@@ -9,7 +9,7 @@ use aegis_model::run::RUN_TIMEOUT_MAX_MS;
 use aegis_model::{Act, Code, Fault, TenantId};
 
 use super::Orbit;
-use crate::document::{put, read};
+use crate::document::{put, read, unchanged};
 
 /// Longest description.
 const DESCRIPTION_LENGTH_MAX: usize = 1_000;
@@ -34,8 +34,7 @@ impl Orbit {
         let (service, intent) = (service.to_owned(), intent.to_owned());
         let intent = Intent { service, intent, agent, endpoint, timeout_ms, description, changed_at: act.at };
         let key = intent_key(&act.caller.tenant, &intent.service, &intent.intent);
-        let present = self.journal.store().get(&key).await?;
-        let expect = present.map_or(Expect::Absent, |present| Expect::Version(present.version));
+        let expect = unchanged(self.journal.store().get(&key).await?);
         let changes = vec![put(key, expect, &intent, Vec::new(), false)?];
         let subject = format!("intent/{}", intent.id());
         let deed = Deed { subject, stream: "intents", changes, answer: Answer::shown(200, &intent)?, also: None };

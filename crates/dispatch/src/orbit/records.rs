@@ -7,7 +7,7 @@ use aegis_model::{Act, Code, Fault, TenantId};
 
 use super::Orbit;
 use super::governed::{Governed, governance_key};
-use crate::document::{put, read};
+use crate::document::{put, read, unchanged};
 
 impl Orbit {
     /// Writes the record of an intent; what it was before is gone.
@@ -31,8 +31,7 @@ impl Orbit {
         compiling.await.map_err(Fault::internal)??;
         let tenant = &act.caller.tenant;
         let key = governance_key(tenant, service, intent);
-        let present = self.journal.store().get(&key).await?;
-        let expect = present.map_or(Expect::Absent, |present| Expect::Version(present.version));
+        let expect = unchanged(self.journal.store().get(&key).await?);
         let changes = vec![put(key, expect, &record, Vec::new(), false)?];
         let subject = format!("governance/{}", record.id());
         let deed = Deed { subject, stream: "governance", changes, answer: Answer::shown(200, &record)?, also: None };
